@@ -1,0 +1,378 @@
+"""One TOML file -> validated, frozen settings of a training run. Knows no torch.
+
+Every key has a default; unknown keys are refused with the nearest right name, and every complaint
+names the file and line (or the `--set`) that it is about. `load` reads a file with overrides such
+as `train.lr=0.01`; `TrainConfig.to_toml` writes the resolved settings back.
+"""
+
+import difflib
+import json
+import re
+import tomllib
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import ConfigError
+
+Count = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Decay = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A table of the file: no unknown keys, no conversions, no changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Data(Section):
+    """What is learned from."""
+
+    name: str = "digits"  # digits, fashion-mnist, or a path to an .npz file with x and y
+    folder: str = ""  # where the files of a named set lie; empty: the usual places
+    download: bool = False  # fetch missing files
+    steps: Count = 4  # T
+    temporal: bool = False  # .npz only: x is [N, T, *shape]
+    content: Literal["auto", "analogue", "spikes"] = "auto"  # auto: spikes if all are 0 or 1
+
+
+class Surrogate(Section):
+    """The stand-in for a spike's derivative: scale * h(|v - threshold| / width), h(0) = 1."""
+
+    kind: Literal["triangle", "rectangular", "atan", "superspike"] = "triangle"
+    width: Positive = 1.0
+    scale: Positive = 1.0
+
+
+class Firing(Section):
+    """What all kinds of neuron have."""
+
+    threshold: Positive = 1.0
+    reset: Literal["value", "subtract"] = "value"
+    v_reset: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    detach_reset: bool = True  # keep the gradient out of the reset
+    surrogate: Surrogate = Surrogate()
+
+    @model_validator(mode="after")
+    def _reset_by_one_way(self) -> Self:
+        if self.reset == "subtract" and self.v_reset != 0:
+            raise ValueError(f"v_reset is {self.v_reset}, which reset 'subtract' does not use")
+        return self
+
+
+class If(Firing):
+    """v <- v + x."""
+
+    kind: Literal["if"] = "if"
+    learn: tuple[Literal["threshold"], ...] = ()
+
+
+class Lif(Firing):
+    """v <- decay v + x."""
+
+    kind: Literal["lif"] = "lif"
+    decay: Decay = 0.5
+    learn: tuple[Literal["decay", "threshold"], ...] = ()
+
+
+class Cuba(Firing):
+    """u <- decay_syn u + x; v <- decay v + u."""
+
+    kind: Literal["cuba"] = "cuba"
+    decay: Decay = 0.5
+    decay_syn: Decay = 0.5
+    learn: tuple[Literal["decay", "decay_syn", "threshold"], ...] = ()
+
+
+AnyNeuron = Annotated[If | Lif | Cuba, Field(discriminator="kind")]
+
+
+class Net(Section):
+    """What all architectures have."""
+
+    neuron: AnyNeuron = Lif()
+    norm: Literal["bn", "tdbn", "none"] = "bn"
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # before the last layer
+
+
+class ConvNet(Net):
+    """{conv 3x3 - norm - neuron - pool} for each of `channels`, then linear."""
+
+    name: Literal["conv"] = "conv"
+    channels: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 32)
+    pool: Literal["avg", "max", "none"] = "avg"
+
+
+class RecurrentNet(Net):
+    """linear - norm - recurrent neurons, for each of `hidden`, then linear."""
+
+    name: Literal["recurrent"] = "recurrent"
+    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (128,)
+
+
+AnyNet = Annotated[ConvNet | RecurrentNet, Field(discriminator="name")]
+
+
+class Train(Section):
+    """How it is learned."""
+
+    epochs: Count = 20
+    batch: Count = 64  # over all processes together
+    optimiser: Literal["adam", "adamw", "sgd"] = "adamw"
+    lr: Positive = 2e-3
+    weight_decay: NotNegative = 0.0
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9  # sgd only
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: NotNegative = 0.0  # epochs of rising learning rate
+    loss: Literal["sdt", "tet"] = "tet"
+    mse_weight: Annotated[float, Field(ge=0, le=1)] = 0.0  # lambda: (1 - lambda) L + lambda MSE
+    mse_target: Annotated[float, Field(allow_inf_nan=False)] = 1.0  # what outputs are drawn to
+    clip: NotNegative = 0.0  # largest norm of the gradient; 0: no limit
+
+    @model_validator(mode="after")
+    def _warmup_ends(self) -> Self:
+        if self.warmup > self.epochs:
+            raise ValueError(f"warmup is {self.warmup} epochs of {self.epochs}; take fewer")
+        return self
+
+
+class Run(Section):
+    """Where and how it is computed. Nothing here changes what is asked for."""
+
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
+    devices: Count = 1  # processes on each machine
+    nodes: Count = 1  # machines
+    strategy: str = "auto"  # how processes work together, in Lightning Fabric's words
+    precision: Literal["32-true", "64-true", "16-mixed", "bf16-mixed"] = "32-true"
+    threads: Annotated[int, Field(ge=0)] = 0  # of each process; 0: torch's own choice
+    deterministic: bool = True
+    channels_last: bool = False  # memory layout of the convolutions
+    progress: bool = True  # a bar, where there is a terminal
+    loggers: tuple[Literal["csv", "tensorboard"], ...] = ("csv", "tensorboard")
+    log_every: Count = 50  # steps
+    eval_batch: Count = 256
+
+
+class TrainConfig(Section):
+    """All settings of one run."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    data: Data = Data()
+    model: AnyNet = ConvNet()
+    train: Train = Train()
+    run: Run = Run()
+
+    def to_toml(self) -> str:
+        """The settings as a TOML file that `load` reads back to the same."""
+        return "\n".join(_toml_lines(self.model_dump())) + "\n"
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """The settings in a TOML file, each `key=value` of overrides in place of the file's.
+
+    ConfigError, in one line, where the file or an override has no meaning.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the settings file {path}: {error}") from error
+    return parse(text, str(path), overrides)
+
+
+def parse(text: str, origin: str = "settings", overrides: Sequence[str] = ()) -> TrainConfig:
+    """The settings in TOML text; origin: what to call it in errors."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{origin} is not TOML: {error}") from error
+    places = {key: f"{origin}:{line}" for key, line in _lines(text)}
+    for override in overrides:
+        key = _override(raw, override)
+        places[key] = f"--set {override}"
+    if isinstance(raw.get("model"), dict):
+        raw["model"].setdefault("name", ConvNet().name)
+        if isinstance(raw["model"].get("neuron"), dict):
+            raw["model"]["neuron"].setdefault("kind", Lif().kind)
+    try:
+        return TrainConfig.model_validate(_tuples(raw))
+    except ValidationError as error:
+        raise ConfigError(_complaint(error, raw, places, origin)) from error
+
+
+def _override(raw: dict[str, Any], override: str) -> str:
+    """Set one `key=value` in the raw table; returns the key."""
+    key, equals, value = (part.strip() for part in override.partition("="))
+    if not equals or not all(key.split(".")):
+        raise ConfigError(f"--set {override} says nothing; give key=value, as in train.lr=0.01")
+    *path, last = key.split(".")
+    table = raw
+    for name in path:
+        table = table.setdefault(name, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"--set {override}: '{name}' is a value, not a section")
+    table[last] = _value(value)
+    return key
+
+
+def _value(text: str) -> Any:
+    """A TOML value; a bare word is a string."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _tuples(value: Any) -> Any:
+    """Arrays as tuples, which cannot be changed."""
+    if isinstance(value, dict):
+        return {name: _tuples(v) for name, v in value.items()}
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
+
+
+def _lines(text: str) -> Iterator[tuple[str, int]]:
+    """(dotted key, line) of every table and every plain `key = value` line."""
+    section = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[([\w.\s\"'-]+)\]", line):
+            section = re.sub(r"[\s\"']", "", header[1]) + "."
+            yield section[:-1], number
+        elif found := re.match(r"\s*([\w.\"'-]+)\s*=", line):
+            yield section + re.sub(r"[\"']", "", found[1]), number
+
+
+# --- complaining -------------------------------------------------------------------------------
+
+
+def _complaint(
+    error: ValidationError, raw: Mapping[str, Any], places: Mapping[str, str], origin: str
+) -> str:
+    """One line on the first thing that is wrong: place, key, value, limit."""
+    first = error.errors(include_url=False)[0]
+    path, value = _located(first["loc"], raw)
+    key = ".".join(path)
+    place = _place(path, places, origin)
+    if first["type"] == "extra_forbidden":
+        return f"{place}: unknown key '{key}'{_nearest(key, raw)}"
+    if first["type"] == "union_tag_invalid":
+        tag = first["ctx"]["discriminator"].strip("'")
+        known = first["ctx"]["expected_tags"].replace("'", "")
+        place = places.get(f"{key}.{tag}", place)
+        return f"{place}: {key}.{tag} is {value[tag]!r}; it must be one of {known}"
+    if first["type"] == "value_error":  # one of ours, which begins with the name of the key
+        reason = first["msg"].removeprefix("Value error, ")
+        return f"{_place([*path, reason.split()[0]], places, origin)}: {key}.{reason}"
+    reason = re.sub(r"^(Input|Tuple) should", "it must", first["msg"])
+    for said, meant in (("valid tuple", "list"), ("valid dictionary.*", "section")):
+        reason = re.sub(said, meant, reason)
+    return f"{place}: {key} is {value!r}; {reason[0].lower()}{reason[1:]}"
+
+
+def _located(location: Sequence[int | str], raw: Mapping[str, Any]) -> tuple[list[str], Any]:
+    """(path, value) in the file of pydantic's location, which also names the kinds chosen."""
+    path: list[str] = []
+    value: Any = raw
+    for step in location:
+        if isinstance(value, dict) and step in value:
+            path.append(str(step))
+            value = value[step]
+    return path, value
+
+
+def _place(path: Sequence[str], places: Mapping[str, str], origin: str) -> str:
+    """Where the key was written: itself, else something in it, else the table around it."""
+    key = ".".join(path)
+    inside = [place for name, place in places.items() if name.startswith(f"{key}.")]
+    around = [".".join(path[:end]) for end in range(len(path) - 1, 0, -1)]
+    outside = [places[name] for name in around if name in places]
+    return next(iter([*([places[key]] if key in places else []), *inside, *outside]), origin)
+
+
+def _nearest(key: str, raw: Mapping[str, Any]) -> str:
+    """What may have been meant by a key that does not exist."""
+    around, _, last = key.rpartition(".")
+    known = list(_keys(TrainConfig, raw, ""))
+    beside = [k for k in known if around and k.rpartition(".")[0] == around]
+    names = [k.rpartition(".")[2] for k in beside]
+    if kind := _other_kind(around.split("."), last, raw):
+        return f", which does not go with {kind}; there are {', '.join(beside)}"
+    if close := difflib.get_close_matches(last, names, 1, 0.6):
+        return f"; did you mean '{around}.{close[0]}'?"
+    elsewhere = difflib.get_close_matches(last, [k.rpartition(".")[2] for k in known], 1, 0.8)
+    if elsewhere:
+        return f"; did you mean '{next(k for k in known if k.endswith('.' + elsewhere[0]))}'?"
+    sections = difflib.get_close_matches(key, TrainConfig.model_fields, 1, 0.6)
+    if sections:
+        return f"; did you mean '{sections[0]}'?"
+    return "; there are " + ", ".join(beside or TrainConfig.model_fields)
+
+
+def _other_kind(path: Sequence[str], name: str, raw: Any) -> str:
+    """'section.kind = ...' if another kind of that section has a key of this name, else ''."""
+    annotation: Any = TrainConfig
+    section: type[BaseModel] | None = TrainConfig
+    for step in path:
+        if section is None or step not in section.model_fields:
+            return ""
+        field, raw = section.model_fields[step], raw.get(step)
+        annotation, section = field.annotation, _chosen(field.annotation, raw, field.default)
+    for tag in ("name", "kind"):
+        if isinstance(raw, Mapping) and tag in raw:
+            if any(name in option.model_fields for option in get_args(annotation)):
+                return f"{'.'.join(path)}.{tag} = {raw[tag]!r}"
+    return ""
+
+
+def _keys(section: type[BaseModel], raw: Any, prefix: str) -> Iterator[str]:
+    """Every dotted key that exists, given the kinds that raw chooses."""
+    for name, field in section.model_fields.items():
+        inner = raw.get(name) if isinstance(raw, Mapping) else None
+        chosen = _chosen(field.annotation, inner, field.default)
+        if chosen is None:
+            yield prefix + name
+        else:
+            yield from _keys(chosen, inner, f"{prefix}{name}.")
+
+
+def _chosen(annotation: Any, raw: Any, default: Any) -> type[BaseModel] | None:
+    """The section that a field holds, or None if it holds a value."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        for option in get_args(annotation):
+            for tag in ("name", "kind"):
+                if tag in option.model_fields and isinstance(raw, Mapping) and tag in raw:
+                    if option.model_fields[tag].default == raw[tag]:
+                        return option  # type: ignore[no-any-return]
+        return type(default)
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+
+def _toml_lines(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """What it is, its other values, then the tables in it."""
+    for name, value in sorted(table.items(), key=lambda item: item[0] not in ("name", "kind")):
+        if not isinstance(value, dict):
+            yield f"{name} = {_toml(value)}"
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield ""
+            yield f"[{prefix}{name}]"
+            yield from _toml_lines(value, f"{prefix}{name}.")
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    return repr(value)

@@ -1,0 +1,428 @@
+"""NIR's node types <-> our nodes: field by field, with time constants turned into one step.
+
+Forward Euler with the network's dt. For v_leak = 0:
+    LIF      v = a v + g x            tau = dt / (1 - a), r = g / (1 - a)
+    CubaLIF  u = c u + k x; v = ...   tau_syn = dt / (1 - c), w_in = k / (1 - c)
+    IF       v = v + g x              r = g / dt
+and v_leak = bias / (1 - a). The decays that a file of ours also states as float64 win, since
+a -> tau -> 1 - dt / tau moves a third of all decays by a bit.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from .arrays import Array, Shape, collapsed, frozen, pair
+from .errors import NetworkError, UnsupportedNode
+from .metadata import Decays, NodeMetadata
+from .nodes import (
+    AvgPool2d,
+    Conv,
+    Delay,
+    Flatten,
+    Input,
+    Linear,
+    Neuron,
+    Node,
+    Output,
+    Pool,
+    Scale,
+    SumPool2d,
+)
+
+Fields = Mapping[str, Any]
+CLOSE = 1e-12  # how far a stated decay may lie from what the file's time constants give
+
+
+@dataclass(frozen=True)
+class Told:
+    """What must be known beside the file's fields. dt in seconds."""
+
+    dt: float | None = None
+    if_r: Literal["step", "ode"] | None = None
+    reset: Literal["value", "subtract"] = "value"
+
+
+# --- reading ---------------------------------------------------------------------------------
+
+
+def node_from(kind: str, fields: Fields, told: Told, about: NodeMetadata | None) -> Node:
+    """One of our nodes from a NIR type and its fields; NetworkError says what is wrong."""
+    try:
+        read, wanted, optional = READERS[kind]
+    except KeyError:
+        raise UnsupportedNode(
+            f"type {kind!r} is not one of {', '.join(READERS)}; rewrite the graph with those"
+        ) from None
+    missing = wanted - fields.keys()
+    unknown = fields.keys() - wanted - optional
+    if missing or unknown:
+        raise NetworkError(
+            f"type {kind}: "
+            + "; ".join(
+                f"field {', '.join(sorted(names))} {what}"
+                for names, what in ((missing, "is missing"), (unknown, "is unknown"))
+                if names
+            )
+        )
+    node = read(kind, fields, told)
+    return annotated(node, about) if isinstance(node, Neuron) else node
+
+
+def annotated(node: Neuron, about: NodeMetadata | None) -> Neuron:
+    """The neuron with what our metadata says of it; its exact numbers win."""
+    if about is None:
+        return node
+    changes: dict[str, Any] = {"refractory": about.refractory}
+    if about.reset is not None:
+        changes["reset"] = about.reset
+    if about.compare is not None:
+        changes["compare"] = about.compare
+    if about.reset_amount is not None:
+        changes["reset_amount"] = frozen(about.reset_amount)
+    if about.decays is not None:
+        changes |= exact(node, about.decays)
+    return replace(node, **changes)
+
+
+def exact(node: Neuron, decays: Decays) -> dict[str, Array]:
+    """The stated numbers, once they have been held against the file's time constants."""
+    stated = {
+        "decay_v": decays.v,
+        "decay_u": decays.u,
+        "gain_u": decays.gain_u,
+        "gain_v": decays.gain_v,
+        "bias": decays.bias,
+    }
+    found: dict[str, Array] = {}
+    for name, values in stated.items():
+        derived = getattr(node, name)
+        if (values is None) != (derived is None):
+            raise NetworkError(f"metadata and node disagree on whether there is a {name}")
+        if values is None:
+            continue
+        array = collapsed(values)
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(array - derived) > CLOSE * np.maximum(1, np.abs(array))
+        if array.shape not in ((), node.shape) or apart.any():
+            raise NetworkError(
+                f"metadata says {name} = {brief(array)}, the node's fields give "
+                f"{brief(derived)}: the file was changed after it was written"
+            )
+        found[name] = array
+    return found
+
+
+def brief(values: Array) -> str:
+    """An array in a few characters."""
+    return f"{float(values):.17g}" if values.ndim == 0 else f"{float(values.flat[0]):.17g}, ..."
+
+
+def read_linear(kind: str, fields: Fields, told: Told) -> Node:
+    """Linear, Affine."""
+    return Linear(numbers(fields, "weight"), numbers(fields, "bias") if "bias" in fields else None)
+
+
+def read_conv(kind: str, fields: Fields, told: Told) -> Node:
+    """Conv1d, Conv2d; 'same' and 'valid' become numbers."""
+    weight = numbers(fields, "weight")
+    axes = int(kind[4])
+    if weight.ndim != 2 + axes:
+        raise NetworkError(f"weight has shape {list(weight.shape)}; {2 + axes} axes are meant")
+    stride, dilation = (whole(fields, name, axes) for name in ("stride", "dilation"))
+    return Conv(
+        weight,
+        numbers(fields, "bias"),
+        stride,
+        padding_of(fields["padding"], weight.shape[2:], stride, dilation, fields),
+        dilation,
+        int(whole(fields, "groups", 1)[0]),
+    )
+
+
+def padding_of(given: Any, kernel: Shape, stride: Shape, dilation: Shape, fields: Fields) -> Shape:
+    """Padding as numbers."""
+    word = given.decode("utf8", "replace") if isinstance(given, bytes) else given
+    if not isinstance(word, str):
+        return whole(fields, "padding", len(kernel))
+    if word == "valid":
+        return (0,) * len(kernel)
+    reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+    if word != "same" or max(stride) > 1 or any(r % 2 for r in reach):
+        raise NetworkError(
+            f"padding {word!r} with kernel {kernel}, stride {stride}, dilation {dilation}; "
+            "what can be run is a number, 'valid', or 'same' with stride 1 where dilation * "
+            "(kernel - 1) is even"
+        )
+    return tuple(r // 2 for r in reach)
+
+
+def read_pool(kind: str, fields: Fields, told: Told) -> Node:
+    """SumPool2d, AvgPool2d."""
+    made = SumPool2d if kind == "SumPool2d" else AvgPool2d
+    kernel, stride, padding = (
+        pair(whole(fields, n, 2)) for n in ("kernel_size", "stride", "padding")
+    )
+    return made(kernel, stride, padding)
+
+
+def read_flatten(kind: str, fields: Fields, told: Told) -> Node:
+    """Flatten; its input type is inferred anew."""
+    return Flatten(*(int(whole(fields, n, 1)[0]) for n in ("start_dim", "end_dim")))
+
+
+def read_delay(kind: str, fields: Fields, told: Told) -> Node:
+    """Delay, in whole steps of dt, the same for every element."""
+    delay = collapsed(numbers(fields, "delay"))
+    if told.dt is None:
+        raise NetworkError("a delay in seconds needs dt; say --dt SECONDS")
+    steps = delay / told.dt
+    if delay.ndim or abs(steps - np.round(steps)) > 1e-6:
+        raise NetworkError(
+            f"delay is {brief(delay)} s; one whole number of steps of {told.dt} s for all "
+            "elements is what can be run"
+        )
+    return Delay(int(np.round(steps)))
+
+
+def read_port(kind: str, fields: Fields, told: Told) -> Node:
+    """Input, Output."""
+    shape = tuple(int(n) for n in np.atleast_1d(numbers(fields, "shape")))
+    return Input(shape) if kind == "Input" else Output(shape)
+
+
+def read_neuron(kind: str, fields: Fields, told: Told) -> Node:
+    """I, LI, IF, LIF, CubaLI, CubaLIF."""
+    n = {name: numbers(fields, name) for name in fields}
+    shape = tuple((n["v_threshold"] if "v_threshold" in n else n["r"]).shape)
+    spiking: dict[str, Any] = {}
+    if "v_threshold" in n:
+        v_reset = n.get("v_reset", frozen(0.0))
+        if told.reset == "subtract" and v_reset.any():
+            raise NetworkError(f"reset by subtraction with v_reset {brief(v_reset)}, not 0")
+        spiking = {"threshold": n["v_threshold"], "v_reset": v_reset, "reset": told.reset}
+    if kind in ("I", "IF"):
+        return Neuron(shape, frozen(1.0), gain_v=step_gain(n["r"], told), **spiking)
+    leak = per_step(n["tau_mem" if "tau_mem" in n else "tau"], told, kind)
+    current: dict[str, Any] = {}
+    if "tau_syn" in n:
+        forget = per_step(n["tau_syn"], told, kind)
+        w_in = n.get("w_in", frozen(1.0))
+        current = {"decay_u": frozen(1 - forget), "gain_u": frozen(w_in * forget)}
+    return Neuron(
+        shape,
+        frozen(1 - leak),
+        gain_v=frozen(n["r"] * leak),
+        bias=frozen(n["v_leak"] * leak),
+        **current,
+        **spiking,
+    )
+
+
+def per_step(tau: Array, told: Told, kind: str) -> Array:
+    """dt / tau."""
+    if told.dt is None:
+        raise NetworkError(
+            f"{kind} has time constants in seconds, and nothing says how long a step is; "
+            "say --dt SECONDS"
+        )
+    if not (tau > 0).all():
+        raise NetworkError(f"time constant {brief(tau)} s is not positive")
+    return frozen(told.dt / tau)
+
+
+def step_gain(r: Array, told: Told) -> Array:
+    """What an integrator adds per unit of input in one step: SEMANTICS, 'NIR'."""
+    if (r == 1).all() and told.if_r != "ode":
+        return frozen(1.0)
+    if told.dt is not None and told.if_r != "step":
+        gain = r * told.dt
+        if (np.abs(gain - 1) <= CLOSE).all():
+            return frozen(1.0)
+        if told.if_r == "ode":
+            return frozen(gain)
+    if told.if_r == "step":
+        return frozen(r)
+    raise NetworkError(
+        f"IF with r = {brief(r)}: it may mean v += r x or v += r x dt; say --if-r step or "
+        "--if-r ode" + (" with --dt SECONDS" if told.dt is None else "")
+    )
+
+
+def read_threshold(kind: str, fields: Fields, told: Told) -> Node:
+    """Threshold: a spike wherever the input is over it, no state."""
+    threshold = numbers(fields, "threshold")
+    return Neuron(tuple(threshold.shape), frozen(0.0), threshold, memoryless=True)
+
+
+def read_scale(kind: str, fields: Fields, told: Told) -> Node:
+    """Scale."""
+    return Scale(numbers(fields, "scale"))
+
+
+def numbers(fields: Fields, name: str) -> Array:
+    """A field as float64."""
+    array = np.asarray(fields[name])
+    if array.dtype.kind not in "biuf":
+        raise NetworkError(f"field {name} holds {array.dtype}, not numbers")
+    return frozen(array)
+
+
+def whole(fields: Fields, name: str, count: int) -> Shape:
+    """A field as `count` whole numbers; one number stands for all."""
+    array = np.atleast_1d(numbers(fields, name))
+    if array.size not in (1, count) or not np.array_equal(array, np.round(array)):
+        raise NetworkError(f"field {name} is {array.tolist()}; {count} whole numbers are meant")
+    return tuple(int(v) for v in np.broadcast_to(array.ravel(), count))
+
+
+Reader = Callable[[str, Fields, Told], Node]
+CONV = {"weight", "stride", "padding", "dilation", "groups", "bias"}
+POOL = {"kernel_size", "stride", "padding"}
+LEAKY = {"r", "v_leak"}
+READERS: dict[str, tuple[Reader, set[str], set[str]]] = {  # type: (reader, fields, may have)
+    "Input": (read_port, {"shape"}, set()),
+    "Output": (read_port, {"shape"}, set()),
+    "Linear": (read_linear, {"weight"}, set()),
+    "Affine": (read_linear, {"weight", "bias"}, set()),
+    "Scale": (read_scale, {"scale"}, set()),
+    "Conv1d": (read_conv, CONV, {"input_shape"}),
+    "Conv2d": (read_conv, CONV, {"input_shape"}),
+    "SumPool2d": (read_pool, POOL, set()),
+    "AvgPool2d": (read_pool, POOL, set()),
+    "Flatten": (read_flatten, {"start_dim", "end_dim"}, {"input_type"}),
+    "Delay": (read_delay, {"delay"}, set()),
+    "Threshold": (read_threshold, {"threshold"}, set()),
+    "I": (read_neuron, {"r"}, set()),
+    "LI": (read_neuron, {"tau"} | LEAKY, set()),
+    "IF": (read_neuron, {"r", "v_threshold"}, {"v_reset"}),
+    "LIF": (read_neuron, {"tau", "v_threshold"} | LEAKY, {"v_reset"}),
+    "CubaLI": (read_neuron, {"tau_syn", "tau_mem"} | LEAKY, {"w_in"}),
+    "CubaLIF": (read_neuron, {"tau_syn", "tau_mem", "v_threshold"} | LEAKY, {"v_reset", "w_in"}),
+}
+
+
+# --- writing ---------------------------------------------------------------------------------
+
+
+def fields_of(node: Node, shape: Shape, dt: float | None) -> tuple[str, dict[str, Any]]:
+    """NIR's type and fields of a node whose input has `shape`; UnsupportedNode if NIR has
+    none. dt in seconds."""
+    match node:
+        case Input() | Output():
+            return node.kind, {"shape": np.array(node.shape, np.int64)}
+        case Linear():
+            bias = {} if node.bias is None else {"bias": node.bias}
+            return node.kind, {"weight": node.weight, **bias}
+        case Conv():
+            return node.kind, conv_fields(node, shape)
+        case Pool() if isinstance(node, SumPool2d | AvgPool2d):
+            names = ("kernel", "stride", "padding")
+            kernel, stride, padding = (np.array(getattr(node, n), np.int64) for n in names)
+            return node.kind, {"kernel_size": kernel, "stride": stride, "padding": padding}
+        case Flatten():
+            return "Flatten", {
+                "start_dim": node.start_dim,
+                "end_dim": node.end_dim,
+                "input_type": np.array(shape, np.int64),
+            }
+        case Scale():
+            return "Scale", {"scale": node.scale}
+        case Delay():
+            return "Delay", {"delay": np.full(shape, node.steps * known(dt, "Delay"))}
+        case Neuron():
+            return node.kind, neuron_fields(node, dt)
+        case _:
+            raise UnsupportedNode(
+                f"{node.kind} has no counterpart in NIR; lower the network before writing it"
+            )
+
+
+def conv_fields(node: Conv, shape: Shape) -> dict[str, Any]:
+    """Conv1d counts in numbers, Conv2d in pairs."""
+    one = node.weight.ndim == 3
+    sizes = {n: tuple(getattr(node, n)) for n in ("stride", "padding", "dilation")}
+    bias = np.zeros(len(node.weight)) if node.bias is None else node.bias
+    return {
+        "input_shape": int(shape[1]) if one else tuple(int(n) for n in shape[1:]),
+        "weight": node.weight,
+        **({k: v[0] for k, v in sizes.items()} if one else sizes),
+        "groups": node.groups,
+        "bias": bias,
+    }
+
+
+def neuron_fields(node: Neuron, dt: float | None) -> dict[str, Any]:
+    """Time constants, gains and leak of a neuron, each of the layer's shape, as NIR wants."""
+    kind = node.kind
+    fields: dict[str, Array] = {}
+    if kind == "Threshold":
+        assert node.threshold is not None
+        return {"threshold": spread(node.threshold, node.shape)}
+    if kind in ("I", "IF"):
+        if node.bias.any():
+            raise UnsupportedNode(
+                f"{kind} with a membrane bias: NIR's {kind} has no leak to carry it; move the "
+                "bias into the layer before"
+            )
+        fields["r"] = node.gain_v if dt is None else frozen(node.gain_v / dt)
+    else:
+        leak = 1 - node.decay_v
+        if not (leak > 0).all():
+            raise UnsupportedNode(
+                f"{kind} with a membrane decay of {brief(node.decay_v)}: NIR's {kind} needs "
+                "decays below 1 in every neuron"
+            )
+        fields["tau" if node.decay_u is None else "tau_mem"] = frozen(known(dt, kind) / leak)
+        fields["r"] = frozen(node.gain_v / leak)
+        fields["v_leak"] = frozen(node.bias / leak)
+    if node.decay_u is not None:
+        forget = 1 - node.decay_u
+        if not (forget > 0).all():
+            raise UnsupportedNode(f"{kind} with a current decay of {brief(node.decay_u)}, not < 1")
+        fields["tau_syn"] = frozen(known(dt, kind) / forget)
+        fields["w_in"] = frozen(node.gain_u / forget)
+    if node.threshold is not None:
+        fields["v_threshold"], fields["v_reset"] = node.threshold, node.v_reset
+    return {name: spread(values, node.shape) for name, values in fields.items()}
+
+
+def spread(values: Array, shape: Shape) -> Array:
+    """One number for every neuron."""
+    return np.ascontiguousarray(np.broadcast_to(values, shape))
+
+
+def known(dt: float | None, kind: str) -> float:
+    """dt, which a node with time constants cannot be written without."""
+    if dt is None:
+        raise NetworkError(f"{kind} is written with time constants in seconds, and dt is unknown")
+    return dt
+
+
+def metadata_of(node: Node) -> NodeMetadata:
+    """What NIR cannot say of the node."""
+    if not isinstance(node, Neuron) or node.memoryless:
+        return NodeMetadata()
+
+    def listed(values: Array) -> float | list[Any]:
+        told: float | list[Any] = values.tolist()
+        return told
+
+    decays = Decays(
+        v=listed(node.decay_v),
+        u=None if node.decay_u is None else listed(node.decay_u),
+        gain_u=listed(node.gain_u),
+        gain_v=listed(node.gain_v),
+        bias=listed(node.bias),
+    )
+    if not node.spiking:
+        return NodeMetadata(decays=decays)
+    return NodeMetadata(
+        reset=node.reset,
+        reset_amount=None if node.reset_amount is None else listed(node.reset_amount),
+        compare=node.compare,
+        refractory=node.refractory,
+        decays=decays,
+    )

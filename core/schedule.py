@@ -1,0 +1,151 @@
+"""Network -> Program: the order of the nodes, the shapes, and who hears whom at which step."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from .arrays import Shape
+from .chip_nodes import ChipNeuron, ToChip
+from .errors import NetworkError
+from .network import Edge, Network
+from .nodes import Input, Neuron, Output
+
+
+@dataclass(frozen=True)
+class Program:
+    """A network that can be stepped.
+
+    order: every node after all whose output it uses in the same step. now, before: node -> the
+    sources it hears in this step, and those of which it hears the previous step (back edges).
+    shapes: node -> shape of its output.
+    """
+
+    network: Network
+    order: tuple[str, ...]
+    shapes: Mapping[str, Shape]
+    now: Mapping[str, tuple[str, ...]]
+    before: Mapping[str, tuple[str, ...]]
+    back_edges: frozenset[Edge]
+
+
+def compile(network: Network) -> Program:  # noqa: A001  the usual word for it
+    """Order the network; NetworkError if its loops or shapes have no clear meaning."""
+    back = find_back_edges(network)
+    order = sort(network, back)
+    forward = {
+        name: tuple(s for s in found if (s, name) not in back)
+        for name, found in network.sources.items()
+    }
+    backward = {
+        name: tuple(s for s in found if (s, name) in back)
+        for name, found in network.sources.items()
+    }
+    return Program(network, order, infer(network, order, back), forward, backward, back)
+
+
+def find_back_edges(network: Network) -> frozenset[Edge]:
+    """The edges that carry the previous step's values.
+
+    Those that the metadata lists; else, depth-first from each Input in name order, the edges
+    into a node on the current path. If another Input, or another order of walking, would cut
+    the loops elsewhere, the graph is ambiguous and is refused.
+    """
+    if network.meaning.back_edges is not None:
+        return frozenset(network.meaning.back_edges)
+    decided: dict[Edge, bool] = {}
+    for root in network.inputs:
+        for turned in (False, True):
+            seen, cut = walk(network, root, turned)
+            for edge in network.edges:
+                if edge[0] in seen and decided.setdefault(edge, edge in cut) != (edge in cut):
+                    raise NetworkError(
+                        f"edge {edge[0]!r} -> {edge[1]!r} closes a loop that could be cut in "
+                        "more than one way, and which edge carries the previous step's spikes "
+                        "changes the result; list the back edges in metadata 'back_edges'"
+                    )
+    return frozenset(edge for edge, cut in decided.items() if cut)
+
+
+def walk(network: Network, root: str, turned: bool) -> tuple[set[str], set[Edge]]:
+    """Depth-first from an Input: the nodes seen, and the edges into the path."""
+    seen = {root}
+    path = {root}
+    cut: set[Edge] = set()
+    stack: list[tuple[str, Iterator[str]]] = [(root, children(network, root, turned))]
+    while stack:
+        name, ahead = stack[-1]
+        child = next(ahead, None)
+        if child is None:
+            stack.pop()
+            path.discard(name)
+        elif child in path:
+            cut.add((name, child))
+        elif child not in seen:
+            seen.add(child)
+            path.add(child)
+            stack.append((child, children(network, child, turned)))
+    return seen, cut
+
+
+def children(network: Network, name: str, turned: bool) -> Iterator[str]:
+    """A node's targets in name order, or the other way round."""
+    return iter(network.targets[name][:: -1 if turned else 1])
+
+
+def sort(network: Network, back: frozenset[Edge]) -> tuple[str, ...]:
+    """Topological order without the back edges, by name where there is a choice."""
+    waiting = {
+        name: {s for s in found if (s, name) not in back} for name, found in network.sources.items()
+    }
+    order: list[str] = []
+    ready = [name for name, missing in waiting.items() if not missing]
+    for name in ready:
+        if not isinstance(network.nodes[name], Input) and not network.sources[name]:
+            raise NetworkError(
+                f"node {name!r} ({network.nodes[name].kind}) gets nothing: no edge leads to it"
+            )
+    while ready:
+        name = ready.pop(0)
+        order.append(name)
+        for target in network.targets[name]:
+            if (name, target) not in back and name in waiting[target]:
+                waiting[target].discard(name)
+                if not waiting[target]:
+                    ready.append(target)
+    left = sorted(set(network.nodes) - set(order))
+    if left:
+        raise NetworkError(
+            f"a loop through {', '.join(left)} is not cut by any back edge: no Input leads to "
+            "it, or the listed back edges miss it"
+        )
+    return tuple(order)
+
+
+def infer(network: Network, order: Sequence[str], back: frozenset[Edge]) -> Mapping[str, Shape]:
+    """Shape of every node's output, each edge checked. NIR's own inference is not used: it is
+    wrong for kernels that are not square and for groups."""
+    shapes: dict[str, Shape] = {}
+
+    def checked(name: str, source: str) -> Shape:
+        node = network.nodes[name]
+        try:
+            return node.output_shape(shapes[source])
+        except NetworkError as error:
+            raise NetworkError(f"node {name!r} ({node.kind}) {error}, from {source!r}") from None
+
+    for name in order:
+        node = network.nodes[name]
+        forward = [s for s in network.sources[name] if (s, name) not in back]
+        if forward:
+            found = {checked(name, source) for source in forward}
+            if len(found) > 1:
+                raise NetworkError(f"node {name!r} sums signals of different shapes: {found}")
+            shapes[name] = found.pop()
+        elif isinstance(node, Input | Output | Neuron | ChipNeuron | ToChip):
+            shapes[name] = node.shape
+        else:
+            raise NetworkError(
+                f"node {name!r} ({node.kind}) hears only previous steps, so its shape is unknown"
+            )
+    for source, name in back:
+        checked(name, source)
+    return shapes

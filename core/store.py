@@ -1,0 +1,255 @@
+"""Networks in .nir files: read, write, digest.
+
+Reading is our own (core.hdf5), so that a stranger's file has limits and every fault is one
+clear NetworkError. Writing goes through nir itself, so that every tool can read what we wrote.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import nir
+import numpy as np
+
+from . import hdf5
+from .errors import NetworkError, SpikeportError
+from .files import written_whole
+from .metadata import KEY, Metadata, NodeMetadata, parse
+from .network import Edge, Meaning, Network
+from .nir_fields import Told, fields_of, metadata_of, node_from
+from .nodes import Delay, Input, Neuron, Node
+from .schedule import compile
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What the user says of a file that the file cannot say itself. None: nothing said."""
+
+    dt: float | None = None  # seconds
+    reset: Literal["value", "subtract"] | None = None
+    back_edge_at_t0: Literal["bias", "nothing"] | None = None
+    if_r: Literal["step", "ode"] | None = None
+    cuba_current: Literal["new", "old"] | None = None
+
+
+# --- reading ---------------------------------------------------------------------------------
+
+
+def read(path: Path, stated: Stated | None = None) -> Network:
+    """The network in a .nir file, ours or foreign.
+
+    NetworkError if the file is damaged, its meaning is unclear, it contradicts `stated`, or it
+    was changed after we wrote it.
+    """
+    stated = stated or Stated()
+    raw = hdf5.Reader(path).read()
+    where = str(path)
+    told = parse(raw.metadata, where)
+    try:
+        raw = hdf5.flattened(raw)
+        network = build(raw, told or foreign(stated), told is None, stated)
+        if told is not None and told.digest not in (None, digest(network)):
+            raise NetworkError(
+                f"its digest is {digest(network)[:12]}..., the file says {told.digest[:12]}...: "
+                "it was changed after it was written; export it again, or take out "
+                f"metadata['{KEY}'] to have it read as a foreign file"
+            )
+    except SpikeportError as error:
+        raise type(error)(f"{where}: {error}") from None
+    return network
+
+
+def foreign(stated: Stated) -> Metadata:
+    """A foreign file means what the user says of it, and SEMANTICS' defaults else."""
+    return Metadata(
+        dt=stated.dt,
+        back_edge_at_t0=stated.back_edge_at_t0 or "bias",
+        if_r=stated.if_r,
+        cuba_current=stated.cuba_current or "new",
+    )
+
+
+def build(raw: hdf5.RawGraph, told: Metadata, is_foreign: bool, stated: Stated) -> Network:
+    """Nodes from fields, meaning from metadata."""
+    if not is_foreign:
+        told = completed(told, stated)
+    reading = Told(told.dt, told.if_r, (stated.reset if is_foreign else None) or "value")
+    nodes: dict[str, Node] = {}
+    for name, (kind, fields) in hdf5.nodes_of(raw).items():
+        try:
+            node = node_from(kind, fields, reading, told.nodes.get(name))
+        except SpikeportError as error:
+            raise type(error)(f"node {name!r}: {error}") from None
+        if isinstance(node, Input):
+            node = replace(node, content=told.input.get(name, "analogue"))
+        nodes[name] = node
+    strangers = (set(told.nodes) | set(told.input)) - set(nodes)
+    if strangers:
+        raise NetworkError(f"metadata speaks of {sorted(strangers)}, which are not in the graph")
+    edges = raw.edges
+    if told.cuba_current == "old":
+        nodes, edges = with_old_current(nodes, edges)
+    meaning = Meaning(
+        dt=told.dt,
+        back_edge_at_t0=told.back_edge_at_t0,
+        back_edges=None if told.back_edges is None else tuple(told.back_edges),
+        timing=told.timing,
+        readout=told.readout,
+        steps=told.steps,
+        trained_digest=told.trained_digest,
+    )
+    origin = {
+        name: None if about.added else about.origin
+        for name, about in told.nodes.items()
+        if about.added or about.origin is not None
+    }
+    return Network(nodes, tuple(edges), meaning, origin, tuple(told.history))
+
+
+def completed(told: Metadata, stated: Stated) -> Metadata:
+    """Our metadata; what the user says may fill a gap but not contradict it."""
+    for key in ("dt", "back_edge_at_t0", "if_r", "cuba_current"):
+        said, written = getattr(stated, key), getattr(told, key)
+        if said is None:
+            continue
+        if written is None:
+            told = told.model_copy(update={key: said})
+        elif said != written:
+            raise NetworkError(
+                f"--{flag(key)} {said} contradicts the file, which says {written}; leave it out"
+            )
+    if stated.reset is not None:
+        resets = {name: about.reset for name, about in told.nodes.items() if about.reset}
+        for name, reset in resets.items():
+            if reset != stated.reset:
+                raise NetworkError(
+                    f"--reset {stated.reset} contradicts the file: node {name!r} has reset "
+                    f"{reset}; leave it out"
+                )
+    return told
+
+
+def flag(key: str) -> str:
+    """The command-line option of a key."""
+    return {"back_edge_at_t0": "back-edge"}.get(key, key.replace("_", "-"))
+
+
+def with_old_current(
+    nodes: Mapping[str, Node], edges: list[Edge]
+) -> tuple[dict[str, Node], list[Edge]]:
+    """NIR's own CubaLIF reference lets v use the current of the step before. Since u is linear
+    in its input, that is our step behind a delay of one step."""
+    changed = dict(nodes)
+    for name, node in nodes.items():
+        if isinstance(node, Neuron) and node.decay_u is not None:
+            late = f"{name}.old_current"
+            if late in nodes:
+                raise NetworkError(f"a node is already called {late!r}")
+            edges = [(a, late if b == name else b) for a, b in edges] + [(late, name)]
+            changed[late] = Delay(1)
+    return changed, edges
+
+
+# --- writing ---------------------------------------------------------------------------------
+
+
+def annotation(network: Network) -> Metadata:
+    """The metadata of a network, without the digest."""
+    meaning = network.meaning
+    nodes: dict[str, NodeMetadata] = {}
+    for name, node in network.nodes.items():
+        about = metadata_of(node)
+        origin = network.original(name)
+        if origin != name:
+            about = about.model_copy(update={"origin": origin, "added": origin is None})
+        if about != NodeMetadata():
+            nodes[name] = about
+    return Metadata(
+        dt=meaning.dt,
+        if_r="step" if meaning.dt is None else "ode",
+        timing=meaning.timing,
+        back_edge_at_t0=meaning.back_edge_at_t0,
+        back_edges=None if meaning.back_edges is None else list(meaning.back_edges),
+        readout=meaning.readout,
+        steps=meaning.steps,
+        input={n: network.nodes[n].content for n in network.inputs},  # type: ignore[attr-defined]
+        history=list(network.history),
+        trained_digest=meaning.trained_digest,
+        nodes=nodes,
+    )
+
+
+def as_fields(network: Network) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Every node as NIR's type and fields; UnsupportedNode names one that NIR does not have."""
+    shapes = input_shapes(network)
+    found = {}
+    for name, node in network.nodes.items():
+        try:
+            found[name] = fields_of(node, shapes[name], network.meaning.dt)
+        except SpikeportError as error:
+            raise type(error)(f"node {name!r}: {error}") from None
+    return found
+
+
+def input_shapes(network: Network) -> dict[str, tuple[int, ...]]:
+    """Node -> shape of what it takes."""
+    shapes = compile(network).shapes
+    return {
+        name: shapes[found[0]] if found else shapes[name] for name, found in network.sources.items()
+    }
+
+
+def digest(network: Network) -> str:
+    """sha256 over the nodes by name (type, fields, numbers), the edges and the metadata."""
+    seen = hashlib.sha256()
+    for name, (kind, fields) in as_fields(network).items():
+        for key in sorted(fields):
+            array = np.ascontiguousarray(fields[key])
+            if array.dtype.kind in "bi":
+                array = array.astype("<i8")
+            head = [name, kind, key, array.dtype.str, list(array.shape)]
+            seen.update(json.dumps(head).encode())
+            seen.update(array.tobytes())
+    told = annotation(network).model_copy(update={"digest": None})
+    seen.update(json.dumps(list(network.edges)).encode())
+    seen.update(told.text().encode())
+    return seen.hexdigest()
+
+
+def to_nir(network: Network) -> nir.NIRGraph:
+    """The network as a graph of the nir package, metadata included. Not type-checked: nir's own
+    check is wrong for kernels that are not square and for groups."""
+    told = annotation(network).model_copy(update={"digest": digest(network)})
+    nodes = {name: nir_node(kind, fields) for name, (kind, fields) in as_fields(network).items()}
+    return nir.NIRGraph(
+        nodes=nodes,
+        edges=list(network.edges),
+        metadata={KEY: told.text()},
+        type_check=False,
+    )
+
+
+def nir_node(kind: str, fields: Mapping[str, Any]) -> Any:
+    """An object of the nir package."""
+    if kind in ("Input", "Output"):
+        return getattr(nir, kind)(fields["shape"])
+    return getattr(nir, kind)(**fields)
+
+
+def write(network: Network, path: Path) -> None:
+    """Write a .nir file, whole or not at all."""
+    graph = to_nir(network)
+    with written_whole(path) as part:
+        nir.write(part, graph)
+
+
+def plainly_readable(path: Path) -> str | None:
+    """None if nir.read takes the file as it is; else what nir's own type check says."""
+    try:
+        nir.read(path)
+    except Exception as error:  # nir raises whatever its check meets
+        return str(error) or repr(error)
+    return None
