@@ -66,7 +66,8 @@ def quiet(program: Program, batch: int) -> dict[str, Values]:
     nothing = network.meaning.back_edge_at_t0 == "nothing"
     for name in program.order if program.back_edges else ():
         node = network.nodes[name]
-        zero = np.zeros((batch, *program.shapes[name]))
+        whole = isinstance(node, ChipNeuron | ChipSynapse | ToChip)
+        zero = np.zeros((batch, *program.shapes[name]), np.int64 if whole else np.float64)
         if nothing or not program.now[name] or isinstance(node, Neuron | ChipNeuron | Delay):
             values[name] = zero
         else:
@@ -103,12 +104,11 @@ class DelayLine:
 
 
 def chip_population(node: ChipNeuron, batch: int) -> Runner:
-    """A population in the chip's integers; a bias on the synapse joins the drive."""
+    """A population in the chip's integers; a bias on the synapse joins the drive. The drive is
+    whole, though spikes that came straight from an Input are still held as float64."""
     population = Population(loihi.law(node.registers()), (batch, *node.shape), np.int64)
-    if node.current is None:
-        return population
-    current = node.current
-    return Chain(population, lambda x: x + current)
+    current = 0 if node.current is None else node.current
+    return Chain(population, lambda x: np.rint(x).astype(np.int64) + current)
 
 
 class Chain:

@@ -109,10 +109,13 @@ def law(registers: Registers) -> Law:
 
 def on_grid(weight: Integers, bits: int, mode: SignMode) -> Integers:
     """The weights that the chip keeps of `weight`: clipped to the mode's range, low bits
-    dropped (floor), so that 8-bit mixed weights are even."""
+    dropped (mixed signs: floor, so that 8-bit weights are even; else towards zero)."""
     least, most, shared = mode.value
     step = 8 - bits + shared
-    return (np.clip(weight, least, most) >> step) << step
+    clipped = np.clip(weight, least, most)
+    if mode is SignMode.INHIBITORY:
+        return -((-clipped >> step) << step)
+    return (clipped >> step) << step
 
 
 def grid_step(bits: int, mode: SignMode) -> int:

@@ -19,7 +19,8 @@ from .errors import NetworkError, SpikeportError
 from .files import written_whole
 from .metadata import KEY, Metadata, NodeMetadata, parse
 from .network import Edge, Meaning, Network
-from .nir_fields import Told, fields_of, metadata_of, node_from
+from .nir_read import Told, node_from
+from .nir_write import fields_of, metadata_of
 from .nodes import Delay, Input, Neuron, Node
 from .schedule import compile
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikeport.core.config import Cuba, TrainConfig, load, parse
+from spikeport.core.config import load, parse
 from spikeport.core.errors import ConfigError
+from spikeport.core.settings import Cuba, TrainConfig
 
 FILE = """seed = 3
 

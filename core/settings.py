@@ -1,0 +1,188 @@
+"""What can be set in a training run: the schema of its TOML file. Every key has a default.
+
+`core.config` reads a file into it and complains of what does not fit.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Count = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Decay = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A table of the file: no unknown keys, no conversions, no changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Data(Section):
+    """What is learned from."""
+
+    name: str = "digits"  # digits, fashion-mnist, or a path to an .npz file with x and y
+    folder: str = ""  # where the files of a named set lie; empty: the usual places
+    download: bool = False  # fetch missing files
+    steps: Count = 4  # T
+    temporal: bool = False  # .npz only: x is [N, T, *shape]
+    content: Literal["auto", "analogue", "spikes"] = "auto"  # auto: spikes if all are 0 or 1
+
+
+class Surrogate(Section):
+    """The stand-in for a spike's derivative: scale * h(|v - threshold| / width), h(0) = 1."""
+
+    kind: Literal["triangle", "rectangular", "atan", "superspike"] = "triangle"
+    width: Positive = 1.0
+    scale: Positive = 1.0
+
+
+class Firing(Section):
+    """What all kinds of neuron have."""
+
+    threshold: Positive = 1.0
+    reset: Literal["value", "subtract"] = "value"
+    v_reset: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    detach_reset: bool = True  # keep the gradient out of the reset
+    surrogate: Surrogate = Surrogate()
+
+    @model_validator(mode="after")
+    def _reset_by_one_way(self) -> Self:
+        if self.reset == "subtract" and self.v_reset != 0:
+            raise ValueError(f"v_reset is {self.v_reset}, which reset 'subtract' does not use")
+        return self
+
+
+class If(Firing):
+    """v <- v + x."""
+
+    kind: Literal["if"] = "if"
+    learn: tuple[Literal["threshold"], ...] = ()
+
+
+class Lif(Firing):
+    """v <- decay v + x."""
+
+    kind: Literal["lif"] = "lif"
+    decay: Decay = 0.5
+    learn: tuple[Literal["decay", "threshold"], ...] = ()
+
+
+class Cuba(Firing):
+    """u <- decay_syn u + x; v <- decay v + u."""
+
+    kind: Literal["cuba"] = "cuba"
+    decay: Decay = 0.5
+    decay_syn: Decay = 0.5
+    learn: tuple[Literal["decay", "decay_syn", "threshold"], ...] = ()
+
+
+AnyNeuron = Annotated[If | Lif | Cuba, Field(discriminator="kind")]
+
+
+class Net(Section):
+    """What all architectures have."""
+
+    neuron: AnyNeuron = Lif()
+    norm: Literal["bn", "tdbn", "none"] = "bn"
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # before the last layer
+
+
+class ConvNet(Net):
+    """{conv 3x3 - norm - neuron - pool} for each of `channels`, then linear."""
+
+    name: Literal["conv"] = "conv"
+    channels: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 32)
+    pool: Literal["avg", "max", "none"] = "avg"
+
+
+class RecurrentNet(Net):
+    """linear - norm - recurrent neurons, for each of `hidden`, then linear."""
+
+    name: Literal["recurrent"] = "recurrent"
+    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (128,)
+
+
+AnyNet = Annotated[ConvNet | RecurrentNet, Field(discriminator="name")]
+
+
+class Train(Section):
+    """How it is learned."""
+
+    epochs: Count = 20
+    batch: Count = 64  # over all processes together
+    optimiser: Literal["adam", "adamw", "sgd"] = "adamw"
+    lr: Positive = 2e-3
+    weight_decay: NotNegative = 0.0
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9  # sgd only
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: NotNegative = 0.0  # epochs of rising learning rate
+    loss: Literal["sdt", "tet"] = "tet"
+    mse_weight: Annotated[float, Field(ge=0, le=1)] = 0.0  # lambda: (1 - lambda) L + lambda MSE
+    mse_target: Annotated[float, Field(allow_inf_nan=False)] = 1.0  # what outputs are drawn to
+    clip: NotNegative = 0.0  # largest norm of the gradient; 0: no limit
+
+    @model_validator(mode="after")
+    def _warmup_ends(self) -> Self:
+        if self.warmup > self.epochs:
+            raise ValueError(f"warmup is {self.warmup} epochs of {self.epochs}; take fewer")
+        return self
+
+
+class Run(Section):
+    """Where and how it is computed. Nothing here changes what is asked for."""
+
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
+    devices: Count = 1  # processes on each machine
+    nodes: Count = 1  # machines
+    strategy: str = "auto"  # how processes work together, in Lightning Fabric's words
+    precision: Literal["32-true", "64-true", "16-mixed", "bf16-mixed"] = "32-true"
+    threads: Annotated[int, Field(ge=0)] = 0  # of each process; 0: torch's own choice
+    deterministic: bool = True
+    channels_last: bool = False  # memory layout of the convolutions
+    progress: bool = True  # a bar, where there is a terminal
+    loggers: tuple[Literal["csv", "tensorboard"], ...] = ("csv", "tensorboard")
+    log_every: Count = 50  # steps
+    eval_batch: Count = 256
+
+
+class TrainConfig(Section):
+    """All settings of one run."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    data: Data = Data()
+    model: AnyNet = ConvNet()
+    train: Train = Train()
+    run: Run = Run()
+
+    def to_toml(self) -> str:
+        """The settings as a TOML file that `load` reads back to the same."""
+        return "\n".join(_toml_lines(self.model_dump())) + "\n"
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+
+def _toml_lines(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """What it is, its other values, then the tables in it."""
+    for name, value in sorted(table.items(), key=lambda item: item[0] not in ("name", "kind")):
+        if not isinstance(value, dict):
+            yield f"{name} = {_toml(value)}"
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield ""
+            yield f"[{prefix}{name}]"
+            yield from _toml_lines(value, f"{prefix}{name}.")
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    return repr(value)

@@ -1,0 +1,8 @@
+"""Surrogate-gradient training of spiking nets in PyTorch. Importing this costs no torch.
+
+surrogate, neurons, layers, norms     what nets are made of; signals are [T, B, *shape]
+models, readouts, losses, optimiser   which net, what it says, what is minimised, and how
+data                                  what is learned from; numpy only
+loop                                  `fit`: settings -> Trained, in a folder
+checkpoint, evaluate, record          a trained net in a file, how good it is, what it did
+"""

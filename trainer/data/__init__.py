@@ -1,0 +1,34 @@
+"""Data sets: real ones by name, anybody's by path. Importing costs no torch."""
+
+from pathlib import Path
+
+from ...core.errors import DataError
+from . import digits, fashion_mnist, npz
+from .dataset import DataSet
+from .npz import Content
+
+__all__ = ["NAMES", "DataSet", "load"]
+NAMES = ("digits", "fashion-mnist")
+
+
+def load(
+    name: str,
+    folder: str = "",
+    download: bool = False,
+    temporal: bool = False,
+    content: Content = "auto",
+) -> DataSet:
+    """The data set of that name, or in the .npz file of that path.
+
+    folder: where the files of a named set lie (empty: the usual places); download: fetch them
+    if they are missing; temporal and content: of an .npz file. DataError if there is none.
+    """
+    if name == "digits":
+        return digits.load()
+    if name == "fashion-mnist":
+        return fashion_mnist.load(folder, download)
+    if name.endswith(".npz"):
+        return npz.load(Path(name), temporal, content)
+    raise DataError(
+        f"there is no data set '{name}'; give {', '.join(NAMES)}, or the path of an .npz file"
+    )

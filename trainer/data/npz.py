@@ -1,0 +1,84 @@
+"""Anybody's data: an .npz file with x and y.
+
+x        [N, *shape], or [N, T, *shape] when it is said to be temporal; any kind of number
+y        [N], whole numbers from 0
+train, validation, test    indices, all three or none (then 60 : 20 : 20, stratified)
+"""
+
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.errors import DataError
+from .dataset import SPLITS, DataSet, Indices
+from .splits import stratified
+
+Content = Literal["auto", "analogue", "spikes"]
+
+
+def load(path: Path, temporal: bool = False, content: Content = "auto") -> DataSet:
+    """The file's data set. content 'auto': spikes if every x is 0 or 1. DataError if the file
+    is missing, damaged or of another form."""
+    arrays = _arrays(path)
+    for name in ("x", "y"):
+        if name not in arrays:
+            raise DataError(f"{path} has no array '{name}'; it has {', '.join(arrays) or 'none'}")
+    x = _numbers(path, "x", arrays["x"])
+    y = _whole(path, "y", arrays["y"])
+    binary = bool(((x == 0) | (x == 1)).all())
+    if content == "spikes" and not binary:
+        raise DataError(f"{path} is said to hold spikes, but x has values other than 0 and 1")
+    spikes = binary if content == "auto" else content == "spikes"
+    if y.ndim != 1 or len(y) != len(x):
+        raise DataError(f"{path}: y has shape {list(y.shape)} for {len(x)} samples")
+    return DataSet(
+        str(path),
+        x,
+        y,
+        _splits(path, arrays, y),
+        classes=int(y.max(initial=0)) + 1,
+        content="spikes" if spikes else "analogue",
+        temporal=temporal,
+    )
+
+
+def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise DataError(f"{path} is not an .npz file; save it with numpy.savez(x=, y=)")
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise DataError(f"there is no data file {path}") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path} cannot be read as .npz: {error}") from error
+
+
+def _numbers(path: Path, name: str, array: NDArray[np.generic]) -> NDArray[np.float32]:
+    if array.dtype.kind not in "buif" or not array.ndim:
+        raise DataError(f"{path}: {name} is {array.dtype} {list(array.shape)}; numbers are meant")
+    return np.array(array, np.float32)
+
+
+def _whole(path: Path, name: str, array: NDArray[np.generic]) -> Indices:
+    if array.dtype.kind not in "ui":
+        raise DataError(f"{path}: {name} is {array.dtype}; whole numbers are meant")
+    return np.array(array, np.int64)
+
+
+def _splits(path: Path, arrays: dict[str, NDArray[np.generic]], y: Indices) -> dict[str, Indices]:
+    there = [name for name in SPLITS if name in arrays]
+    if there and len(there) < len(SPLITS):
+        missing = next(name for name in SPLITS if name not in arrays)
+        raise DataError(f"{path} has a split '{there[0]}' but none named '{missing}'")
+    if there:
+        return {name: _whole(path, name, arrays[name]).ravel() for name in SPLITS}
+    fifth = len(y) // 5
+    if not fifth:
+        raise DataError(f"{path} has {len(y)} samples; five are the least that can be split")
+    return stratified(y, dict(zip(SPLITS, (len(y) - 2 * fifth, fifth, fifth), strict=True)))

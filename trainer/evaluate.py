@@ -1,0 +1,90 @@
+"""How good a model is, and what exactly it does."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .data import DataSet
+from .layers import held
+from .readouts import MEAN_T, logits
+from .record import recording
+
+
+def as_tensor(
+    x: NDArray[np.generic],
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """x [T, B, *shape] on a device; a signal that is held in time stays one step, held."""
+    if len(x) > 1 and x.strides[0] == 0:
+        return held(torch.tensor(x[0], device=device, dtype=dtype), len(x))
+    return torch.tensor(x, device=device, dtype=dtype)
+
+
+def correct(
+    model: nn.Module,
+    data: DataSet,
+    split: str,
+    steps: int,
+    *,
+    batch: int = 256,
+    share: tuple[int, int] = (0, 1),
+) -> int:
+    """How many samples of a split the model gets right in eval mode; share: (rank, processes),
+    to count this process's part only. A tie between classes goes to the lowest."""
+    weight = next(model.parameters())
+    right = 0
+    with _evaluating(model):
+        for indices in data.order(split, batch, share=share):
+            if len(indices):
+                x, y = data.take(indices, steps)
+                outputs = model(as_tensor(x, weight.device, weight.dtype))
+                chosen = logits(outputs, getattr(model, "readout", MEAN_T)).argmax(1)
+                right += int((chosen.cpu().numpy() == y).sum())
+    return right
+
+
+def accuracy(model: nn.Module, data: DataSet, split: str, steps: int, batch: int = 256) -> float:
+    """The share of a split's samples that the model gets right in eval mode, 0 to 1."""
+    return correct(model, data, split, steps, batch=batch) / len(data.indices(split))
+
+
+def run_recorded(
+    model: nn.Module, x: NDArray[np.generic], dtype: torch.dtype = torch.float64
+) -> tuple[NDArray[Any], dict[str, NDArray[np.uint8]]]:
+    """(outputs [T, B, C], neuron's name -> spikes uint8 [T, B, *shape]) for x [T, B, *shape].
+
+    The model as it was trained: eval mode, norms unfolded, neurons step by step, cast to `dtype`
+    (float64 is what every engine is held against). It runs on the CPU as a copy; the model
+    given is left as it is.
+    """
+    copied = copy.deepcopy(model).to("cpu", dtype)
+    with _evaluating(copied), recording(copied) as traces:
+        outputs = copied(as_tensor(x, dtype=dtype))
+    spikes = {name: trace.spikes.to(torch.uint8).numpy() for name, trace in traces.items()}
+    return outputs.numpy(), spikes
+
+
+def run_single(
+    model: nn.Module, x: NDArray[np.generic]
+) -> tuple[NDArray[Any], dict[str, NDArray[np.uint8]]]:
+    """`run_recorded` in float32, the precision of training."""
+    return run_recorded(model, x, torch.float32)
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode and no gradients; afterwards the mode is what it was."""
+    was = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was)

@@ -1,0 +1,121 @@
+"""torch's layers for signals with time first: [T, B, *shape] in, [T, B, *shape'] out.
+
+They are subclasses, so `isinstance(layer, nn.Conv2d)` still holds. A signal that is the same
+at every step (direct encoding: an image held for T steps) is carried as a view without a stride
+along time; whatever is computed from it alone is computed for one step and held again. So the
+first convolution, and its norm, run once rather than T times, gradients included.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
+from torch import Tensor, nn
+
+from ..core.errors import NetworkError
+from .neurons import Neuron
+
+
+def is_static(x: Tensor) -> bool:
+    """Whether x [T, ...] is one step, held."""
+    return len(x) > 1 and x.stride(0) == 0
+
+
+def held(x: Tensor, steps: int) -> Tensor:
+    """x [*shape] at each of T steps: [T, *shape], without a copy."""
+    return x.unsqueeze(0).expand(steps, *x.shape)
+
+
+def over_time(layer: Callable[[Tensor], Tensor], x: Tensor, axes: int | None = None) -> Tensor:
+    """Apply a layer that knows samples, [N, *shape] -> [N, *shape'], to x [T, B, *shape].
+
+    axes: how many axes a sample must have; None: any number. NetworkError if it has others.
+    """
+    if x.ndim < 2 or (axes is not None and x.ndim != axes + 2):
+        shape = "*shape" if axes is None else ", ".join(["C", "H", "W"][:axes])
+        raise NetworkError(
+            f"a layer over time takes [T, B, {shape}] but gets an input of shape {list(x.shape)}"
+        )
+    if is_static(x):
+        return held(layer(x[0]), len(x))
+    y = layer(x.flatten(0, 1))
+    return y.reshape(*x.shape[:2], *y.shape[1:])
+
+
+class Conv2d(nn.Conv2d):
+    """[T, B, C, H, W] -> [T, B, C', H', W']."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return over_time(super().forward, input, axes=3)
+
+
+class Linear(nn.Linear):
+    """[T, B, N] -> [T, B, N']."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return over_time(super().forward, input, axes=1)
+
+
+class AvgPool2d(nn.AvgPool2d):
+    """[T, B, C, H, W] -> [T, B, C, H', W']."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return over_time(super().forward, input, axes=3)
+
+
+class SumPool2d(AvgPool2d):
+    """The window's sum: torch's average pool with a divisor of 1."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] = 0,
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, divisor_override=1)
+
+
+class MaxPool2d(nn.MaxPool2d):
+    """[T, B, C, H, W] -> [T, B, C, H', W']."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return over_time(super().forward, input, axes=3)
+
+
+class Flatten(nn.Flatten):
+    """[T, B, *shape] -> [T, B, N]; axes are counted as in torch, with the batch as axis 0."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return over_time(super().forward, input)
+
+
+class Dropout(nn.Dropout):
+    """Drops the same elements of a sample at every step, so that a silenced input stays silent."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return input
+        mask = F.dropout(torch.ones_like(input[0]), self.p)
+        return over_time(lambda x: x * mask, input) if is_static(input) else input * mask
+
+
+class Recurrent(nn.Module):
+    """Neurons that hear their own last spikes: at step t they get x[t] + linear(s[t - 1]).
+
+    There are no spikes before t = 0, where linear(0) is the bias alone.
+    """
+
+    def __init__(self, neuron: Neuron, linear: nn.Linear) -> None:
+        super().__init__()
+        if linear.in_features != linear.out_features:
+            raise NetworkError(
+                f"a recurrent layer's weight is {linear.out_features} x {linear.in_features}; "
+                "it must be square"
+            )
+        self.neuron = neuron
+        self.linear = linear
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [T, B, N] -> spikes [T, B, N]."""
+        spikes: Tensor = self.neuron(x, self.linear)
+        return spikes

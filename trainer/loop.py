@@ -1,0 +1,306 @@
+"""Training, top to bottom: surrogate-gradient back-propagation through time.
+
+Devices, processes and precision are Lightning Fabric's. The model is chosen on the validation
+split and reported on the test split. The run's folder holds
+
+    config.toml    the settings, resolved        best.ckpt      the best model so far
+    metrics.json   when training has ended       last.ckpt      where `resume` goes on
+    logs/          csv and tensorboard
+
+Whatever happens in an epoch follows from (seed, epoch, process): the generators are seeded anew
+at its start. So a run that goes on from last.ckpt ends with the same bits as one that never
+stopped, and an interrupted epoch is simply done again.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from ..core.errors import CheckpointError, ConfigError, TrainingError
+from ..core.settings import TrainConfig
+from . import checkpoint, data
+from .checkpoint import Metrics, Trained
+from .evaluate import as_tensor, correct
+from .folder import check_same, claim, write_text
+from .losses import total
+from .machine import seed_all, settled
+from .models import build
+from .monitor import Tell, loggers, progress
+from .optimiser import learning_rate, optimiser
+
+
+def fit(
+    config: TrainConfig, out: Path, resume: bool = False, dataset: data.DataSet | None = None
+) -> Trained:
+    """Train a model as the settings say, into the folder `out`.
+
+    resume: go on from out/last.ckpt, if there is one. dataset: instead of the one config.data
+    names. ConfigError if the folder holds a run and resume is not asked for, or holds one with
+    other settings; TrainingError if the loss is not a number; DataError from the data.
+    """
+    with settled(config.run):
+        run = Run.begin(config, Path(out), resume, dataset)
+        batches = len(run.order(0))
+        try:
+            with progress(config.train.epochs * batches, run.leads and config.run.progress) as tell:
+                while run.epoch < config.train.epochs:
+                    run.train(tell)
+                    run.validate()
+                    run.keep()
+            return run.end()
+        finally:
+            for logger in run.fabric.loggers:
+                logger.finalize("ended")
+
+
+@dataclass
+class Run:
+    """One run in progress, in one of its processes."""
+
+    config: TrainConfig
+    out: Path
+    fabric: Fabric
+    dataset: data.DataSet
+    net: nn.Module  # the model itself
+    model: nn.Module  # the model as Fabric runs it
+    optimiser: Any  # likewise
+    epoch: int = 0  # epochs done
+    seconds: float = 0.0  # spent in them
+    loss: float = float("nan")  # mean of the last epoch
+    accuracy: float = 0.0  # on validation, after the last epoch
+    best: Metrics = field(default_factory=dict)  # of the best epoch so far
+
+    @classmethod
+    def begin(
+        cls, config: TrainConfig, out: Path, resume: bool, dataset: data.DataSet | None
+    ) -> "Run":
+        """Everything in place, weights fresh or from last.ckpt."""
+        fabric = processes(config, out)
+        if dataset is None:
+            dataset = data.load(**config.data.model_dump(exclude={"steps"}))
+        seed_all(config.seed)
+        net: nn.Module = build(config.model, dataset.shape, dataset.classes)
+        if config.run.channels_last:
+            net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        go_on = resume and (out / "last.ckpt").exists()
+        last = checkpoint.load(out / "last.ckpt") if go_on else None
+        if last is not None:
+            check_same(out, last.config, config)
+        together(fabric, lambda: claim(config, out, resume))
+        model, steps = fabric.setup(net, optimiser(net, config.train))
+        run = cls(config, out, fabric, dataset, net, model, steps)
+        if last is not None:
+            run.restore(last)
+        return run
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that writes files."""
+        return bool(self.fabric.is_global_zero)
+
+    @property
+    def share(self) -> tuple[int, int]:
+        """(this process, all processes)."""
+        return self.fabric.global_rank, self.fabric.world_size
+
+    def order(self, epoch: int) -> list[Any]:
+        """The training batches of an epoch, this process's part of each."""
+        return self.dataset.order(
+            "train",
+            self.config.train.batch,
+            shuffle=(self.config.seed, epoch),
+            share=self.share,
+            drop_last=True,
+        )
+
+    def train(self, tell: Tell) -> None:
+        """One epoch."""
+        config, start = self.config.train, time.monotonic()
+        seed_all(self.config.seed, self.epoch, self.fabric.global_rank)
+        batches, losses = self.order(self.epoch), 0.0
+        self.model.train()
+        for number, indices in enumerate(batches):
+            rate = learning_rate(config, self.epoch + number / len(batches), len(batches))
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate
+            x, y = self.dataset.take(indices, self.config.data.steps)
+            labels = torch.from_numpy(y).to(self.fabric.device)
+            outputs = self.model(as_tensor(x, self.fabric.device))
+            loss = total(outputs, labels, config.loss, config.mse_weight, config.mse_target)
+            losses += (value := self.checked(loss, number, len(batches)))
+            self.optimiser.zero_grad()
+            self.fabric.backward(loss)
+            if config.clip:
+                self.fabric.clip_gradients(self.model, self.optimiser, max_norm=config.clip)
+            self.optimiser.step()
+            step = self.epoch * len(batches) + number + 1
+            if step % self.config.run.log_every == 0:
+                self.fabric.log_dict({"loss": value, "lr": rate, "epoch": self.epoch}, step)
+            tell(step, self.said(value))
+        self.epoch += 1
+        self.loss = losses / len(batches)
+        self.seconds += time.monotonic() - start
+
+    def said(self, loss: float) -> str:
+        """What the bar says."""
+        best = self.best.get("validation_accuracy")
+        found = f", validation {best:.2%}" if isinstance(best, float) else ""
+        return f"epoch {self.epoch + 1}/{self.config.train.epochs}, loss {loss:.3f}{found}"
+
+    def checked(self, loss: Tensor, number: int, batches: int) -> float:
+        """The loss as a number, the same in every process; TrainingError if it is none."""
+        value = self.over_processes(loss, "mean")
+        if value - value != 0:  # neither for nan nor for infinity
+            raise TrainingError(
+                f"the loss is {value} in epoch {self.epoch + 1}, step {number + 1} of {batches}; "
+                f"{self.last_good()}. Lower train.lr (now {self.config.train.lr}) or set train.clip"
+            )
+        return value
+
+    def last_good(self) -> str:
+        """What is left when training fails."""
+        there = (self.out / "last.ckpt").exists()
+        return f"{self.out / 'last.ckpt'} is good" if there else "there is no checkpoint yet"
+
+    def validate(self) -> None:
+        """Accuracy on the validation split, of the same weights and moments in all processes."""
+        start = time.monotonic()
+        if self.fabric.world_size > 1:
+            for moments in self.net.buffers():
+                moments.copy_(self.fabric.broadcast(moments))
+        self.accuracy = self.accuracy_on("validation")
+        self.seconds += time.monotonic() - start
+        found = {"train_loss": self.loss, "validation_accuracy": self.accuracy}
+        self.fabric.log_dict(found, self.epoch * len(self.order(0)))
+        for logger in self.fabric.loggers:
+            logger.save()
+
+    def accuracy_on(self, split: str) -> float:
+        """Share of a split that is right, counted over all processes."""
+        with self.fabric.autocast():
+            right = correct(
+                self.net,
+                self.dataset,
+                split,
+                self.config.data.steps,
+                batch=self.config.run.eval_batch,
+                share=self.share,
+            )
+        everywhere = self.over_processes(torch.tensor(right, device=self.fabric.device), "sum")
+        return everywhere / len(self.dataset.indices(split))
+
+    def over_processes(self, value: Tensor, how: str) -> float:
+        """The sum or mean of a number over all processes, the same in each."""
+        reduced = self.fabric.all_reduce(value.detach(), reduce_op=how)
+        assert isinstance(reduced, Tensor)
+        return float(reduced)
+
+    def keep(self) -> None:
+        """Write best.ckpt if this epoch is the best so far, then last.ckpt."""
+        if not all(bool(torch.isfinite(v).all()) for v in self.net.state_dict().values()):
+            raise TrainingError(
+                f"weights are no longer finite after epoch {self.epoch}; {self.last_good()}. "
+                f"Lower train.lr (now {self.config.train.lr}) or set train.clip"
+            )
+        better = not self.best or self.accuracy > float(self.best["validation_accuracy"])
+        if better:
+            self.best = {"epoch": self.epoch, "validation_accuracy": self.accuracy}
+        if self.leads:
+            if better:
+                checkpoint.save(self.out / "best.ckpt", self.trained(self.best))
+            checkpoint.save(self.out / "last.ckpt", replace(self.trained({}), state=self.state()))
+        self.fabric.barrier()
+
+    def trained(self, metrics: Metrics) -> Trained:
+        """The model as it is now."""
+        return Trained(self.net, self.config, metrics, self.dataset.shape, self.dataset.classes)
+
+    def state(self) -> dict[str, Any]:
+        """What it takes to go on from here; the generators follow from the epoch."""
+        return {
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "best": self.best,
+            "optimiser": self.optimiser.state_dict(),
+            "precision": self.fabric.strategy.precision.state_dict(),
+        }
+
+    def restore(self, last: Trained) -> None:
+        """Go on from there."""
+        if not last.state:
+            raise CheckpointError(f"{self.out / 'last.ckpt'} is no point to go on from")
+        if (last.input_shape, last.classes) != (self.dataset.shape, self.dataset.classes):
+            raise CheckpointError(
+                f"{self.out} was begun on {last.classes} classes of {list(last.input_shape)}; "
+                f"{self.dataset.name} has {self.dataset.classes} of {list(self.dataset.shape)}"
+            )
+        self.net.load_state_dict(last.model.state_dict())
+        self.optimiser.load_state_dict(last.state["optimiser"])
+        self.fabric.strategy.precision.load_state_dict(last.state["precision"])
+        self.epoch, self.seconds = last.state["epoch"], last.state["seconds"]
+        self.best = last.state["best"]
+
+    def end(self) -> Trained:
+        """The best model, reported on the test split."""
+        best = checkpoint.load(self.out / "best.ckpt")
+        self.net.load_state_dict(best.model.state_dict())
+        metrics: Metrics = {
+            **self.best,
+            "test_accuracy": self.accuracy_on("test"),
+            "epochs": self.epoch,
+            "seconds": round(self.seconds, 3),
+            "parameters": sum(p.numel() for p in self.net.parameters()),
+            "seed": self.config.seed,
+            "threads": torch.get_num_threads(),
+            "processes": self.fabric.world_size,
+            "digest": checkpoint.trained_digest(self.net),
+            **checkpoint.versions(),
+        }
+        trained = replace(self.trained(metrics), model=self.net.cpu().eval())
+        if self.leads:
+            checkpoint.save(self.out / "best.ckpt", trained)
+            write_text(self.out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+        self.fabric.barrier()
+        return trained
+
+
+def processes(config: TrainConfig, out: Path) -> Fabric:
+    """Fabric with all its processes started. ConfigError if there are no such devices."""
+    logs, count = loggers(config.run, out), config.run.devices * config.run.nodes
+    if config.train.batch % count:
+        raise ConfigError(
+            f"train.batch is {config.train.batch} for {count} processes; give a multiple"
+        )
+    try:
+        fabric = Fabric(
+            accelerator=config.run.accelerator,
+            devices=config.run.devices,
+            num_nodes=config.run.nodes,
+            strategy=config.run.strategy,
+            precision=config.run.precision,
+            loggers=logs,
+        )
+    except (ValueError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"the settings under [run] cannot be met here: {reason}") from error
+    fabric.launch()
+    return fabric
+
+
+def together(fabric: Fabric, act: Callable[[], None]) -> None:
+    """Do something in one process; a ConfigError there is raised in all."""
+    problem = ""
+    if fabric.is_global_zero:
+        try:
+            act()
+        except ConfigError as error:
+            problem = str(error)
+    if problem := fabric.broadcast(problem):
+        raise ConfigError(problem)

@@ -1,0 +1,54 @@
+"""A small convolutional net: {conv 3 x 3 - norm - neuron - pool 2 x 2} x n, flatten, linear.
+
+The pool comes after the neurons, so that it adds up spikes and can be merged into the next
+synapse; the convolution has no bias where a norm brings one.
+"""
+
+from collections import OrderedDict
+
+from torch import nn
+
+from ...core.errors import ConfigError
+from ...core.settings import ConvNet
+from ..layers import AvgPool2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d
+from .blocks import SpikingNet, neuron, norm
+
+POOLS = {"avg": AvgPool2d, "max": MaxPool2d}
+
+
+def build(settings: ConvNet, input_shape: tuple[int, ...], classes: int) -> SpikingNet:
+    """The net for samples [C, H, W]."""
+    channels, height, width = _image(settings, input_shape)
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for n, wide in enumerate(settings.channels, 1):
+        normed = norm(settings, wide, axes=3)
+        layers[f"conv{n}"] = Conv2d(channels, wide, 3, padding=1, bias=normed is None)
+        if normed is not None:
+            layers[f"norm{n}"] = normed
+        layers[f"{settings.neuron.kind}{n}"] = neuron(settings.neuron)
+        if settings.pool != "none":
+            layers[f"pool{n}"] = POOLS[settings.pool](2)
+            height, width = height // 2, width // 2
+        channels = wide
+    layers["flatten"] = Flatten()
+    if settings.dropout:
+        layers["dropout"] = Dropout(settings.dropout)
+    layers["classifier"] = Linear(channels * height * width, classes)
+    return SpikingNet(layers)
+
+
+def _image(settings: ConvNet, input_shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """(C, H, W), or ConfigError if the samples are no images or too small for the pools."""
+    if len(input_shape) != 3:
+        raise ConfigError(
+            f"model 'conv' takes samples [C, H, W], the data has {list(input_shape)}; "
+            "model.name=recurrent takes any"
+        )
+    channels, height, width = input_shape
+    pools = 0 if settings.pool == "none" else len(settings.channels)
+    if min(height, width) >> pools == 0:
+        raise ConfigError(
+            f"model.channels has {pools} entries with a pool each, which leave nothing of "
+            f"{height} x {width}; take fewer, or model.pool=none"
+        )
+    return channels, height, width

@@ -1,0 +1,37 @@
+"""A recurrent net of dense layers: {linear - norm - recurrent neurons} x n, then linear.
+
+Recurrent weights start orthogonal and small, so that activity neither dies nor runs away.
+"""
+
+from collections import OrderedDict
+from math import prod
+
+from torch import nn
+
+from ...core.settings import RecurrentNet
+from ..layers import Dropout, Flatten, Linear, Recurrent
+from .blocks import SpikingNet, neuron, norm
+
+GAIN = 0.2  # of the recurrent weights at the start
+
+
+def build(settings: RecurrentNet, input_shape: tuple[int, ...], classes: int) -> SpikingNet:
+    """The net for samples of any shape; they are flattened."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    if len(input_shape) != 1:
+        layers["flatten"] = Flatten()
+    features = prod(input_shape)
+    for n, wide in enumerate(settings.hidden, 1):
+        normed = norm(settings, wide, axes=1)
+        layers[f"linear{n}"] = Linear(features, wide, bias=normed is None)
+        if normed is not None:
+            layers[f"norm{n}"] = normed
+        back = nn.Linear(wide, wide)
+        nn.init.orthogonal_(back.weight, GAIN)
+        nn.init.zeros_(back.bias)
+        layers[f"recurrent{n}"] = Recurrent(neuron(settings.neuron), back)
+        features = wide
+    if settings.dropout:
+        layers["dropout"] = Dropout(settings.dropout)
+    layers["classifier"] = Linear(features, classes)
+    return SpikingNet(layers)

@@ -1,0 +1,39 @@
+"""Which way down, and how fast: the optimiser and its learning rate."""
+
+import math
+
+import torch
+from torch import nn
+
+from ..core.settings import Train
+
+
+def optimiser(model: nn.Module, train: Train) -> torch.optim.Optimizer:
+    """The optimiser of a model's parameters. Weight decay pulls at weights only: not at biases,
+    norms or the numbers of neurons, which have no business at zero."""
+    weights = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": weights, "weight_decay": train.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if train.optimiser == "sgd":
+        return torch.optim.SGD(groups, train.lr, train.momentum)
+    if train.optimiser == "adam":
+        return torch.optim.Adam(groups, train.lr)
+    return torch.optim.AdamW(groups, train.lr)
+
+
+def learning_rate(train: Train, epoch: float, per_epoch: int) -> float:
+    """The rate at a point in training, counted in epochs; per_epoch: steps in one.
+
+    cosine: lr / 2 (1 + cos(pi e / epochs)), falling with every step to 0, after a rise over
+    `warmup` epochs.
+    """
+    if epoch < train.warmup:
+        return train.lr * min(1.0, (epoch + 1 / per_epoch) / train.warmup)
+    if train.schedule == "constant":
+        return train.lr
+    left = train.epochs - train.warmup
+    return train.lr * 0.5 * (1 + math.cos(math.pi * (epoch - train.warmup) / left))

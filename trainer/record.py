@@ -1,0 +1,67 @@
+"""What every neuron did while a model ran: its spikes, and its membrane if asked."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..core.errors import NetworkError
+from ..core.neuron import State
+from .neurons import Neuron
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """One population's record: spikes [T, B, *shape]; v, the membrane at the end of each step
+    (after the reset), of the same shape, or None if it was not asked for."""
+
+    spikes: Tensor
+    v: Tensor | None = None
+
+
+@contextmanager
+def recording(model: nn.Module, membrane: bool = False) -> Iterator[dict[str, Trace]]:
+    """A dictionary that the next forward pass of the model fills: neuron's name -> Trace.
+
+    The names are the modules' qualified names. Only one pass may be recorded; NetworkError if
+    a neuron is called twice.
+    """
+    traces: dict[str, Trace] = {}
+    handles = []
+    neurons = {name: m for name, m in model.named_modules() if isinstance(m, Neuron)}
+    for name, neuron in neurons.items():
+        handles.append(_Recorder(name, neuron, traces, membrane).handle)
+    try:
+        yield traces
+    finally:
+        for handle in handles:
+            handle.remove()
+        for neuron in neurons.values():
+            neuron.watch = None
+
+
+class _Recorder:
+    """Listens to one population."""
+
+    def __init__(self, name: str, neuron: Neuron, traces: dict[str, Trace], membrane: bool) -> None:
+        self.name = name
+        self.traces = traces
+        self.v: list[Tensor] | None = [] if membrane else None
+        self.handle = neuron.register_forward_hook(self.after)
+        if membrane:
+            neuron.watch = self.at_step
+
+    def at_step(self, state: State) -> None:
+        assert self.v is not None
+        self.v.append(state.v.detach())
+
+    def after(self, neuron: nn.Module, inputs: object, spikes: Tensor) -> None:
+        if self.name in self.traces:
+            raise NetworkError(
+                f"neuron '{self.name}' was called twice while recording; record one forward "
+                "pass, and give each place in the model a neuron of its own"
+            )
+        v = None if self.v is None else torch.stack(self.v)
+        self.traces[self.name] = Trace(spikes.detach(), v)
