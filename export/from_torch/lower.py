@@ -1,0 +1,245 @@
+"""A trained torch module -> Network, norms and max-pools still nodes. Never a silent drop."""
+
+import copy
+import operator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx, nn
+
+from ...core import interpreter
+from ...core.arrays import Shape
+from ...core.errors import NetworkError, SpikeportError, UnsupportedNode
+from ...core.network import Edge, Meaning, Network, Readout
+from ...core.nodes import Input, Node, Output
+from ...core.schedule import compile
+from ...trainer.checkpoint import trained_digest
+from ...trainer.evaluate import run_recorded
+from ...trainer.layers import Recurrent
+from ...trainer.neurons import Neuron
+from .modules import flattened, node_of
+from .trace import described, shapes, traced
+
+Sum = tuple[str, ...]  # a value of the graph: the sum of these nodes' outputs
+
+ADDITIONS = (operator.add, operator.iadd, torch.add)
+CHECK_STEPS = 2
+
+
+def lower(
+    model: nn.Module,
+    input_shape: Shape,
+    dt: float = 1e-3,
+    *,
+    readout: Readout | None = None,
+    steps: int | None = None,
+    content: str = "analogue",
+) -> Network:
+    """The network that the module computes in eval mode, in float64.
+
+    model: forward takes [T, B, *input_shape] and is made of spikeport's neurons and layers,
+    torch's layers, additions and flattens. dt: seconds a step. steps: T of training, kept for
+    whoever verifies. content: 'analogue' or 'spikes'. Node names are the modules' names.
+    UnsupportedNode names the operation and the source line of whatever cannot be lowered;
+    NetworkError if the result does not give the module's own spikes on a sample.
+    """
+    whole = copy.deepcopy(model).double().cpu().eval()
+    for name, layer in whole.named_modules():
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) and layer.running_var is None:
+            raise UnsupportedNode(
+                f"layer {name!r} keeps no running statistics, so that its result depends on the "
+                "batch; train with track_running_stats=True"
+            )
+    graph = traced(whole)
+    sample = torch.zeros(1, 1, *input_shape, dtype=torch.float64)
+    builder = Builder(whole, shapes(whole, graph, sample), content)
+    for node in graph.nodes:
+        try:
+            builder.add(node)
+        except SpikeportError as error:
+            raise type(error)(f"{described(node)}: {error}") from None
+    meaning = Meaning(
+        dt=dt,
+        readout=readout or getattr(model, "readout", None),
+        steps=steps,
+        trained_digest=trained_digest(model),
+        back_edges=tuple(sorted(builder.back)) or None,
+    )
+    network = Network(builder.nodes, tuple(builder.edges), meaning)
+    held_against(whole, network)
+    return network
+
+
+class Builder:
+    """Grows nodes and edges as the traced operations come by, in their order."""
+
+    def __init__(self, model: nn.Module, shapes: dict[fx.Node, Shape], content: str) -> None:
+        self.modules = dict(model.named_modules())
+        self.shapes = shapes
+        self.content = content
+        self.values: dict[fx.Node, Sum] = {}
+        self.nodes: dict[str, Node] = {}
+        self.edges: list[Edge] = []
+        self.back: list[Edge] = []
+        self.neurons: dict[int, str] = {}
+
+    def add(self, node: fx.Node) -> None:
+        """Take in one operation."""
+        match node.op:
+            case "placeholder":
+                self.values[node] = self.new(str(node.target), self.input(node), ())
+            case "call_module":
+                self.values[node] = self.module(node)
+            case "call_function" | "call_method":
+                self.values[node] = self.function(node)
+            case "output":
+                self.output(node.args[0])
+            case _:
+                raise UnsupportedNode(
+                    "a number or parameter used outside of a layer cannot be lowered; put it "
+                    "into a layer's weight or bias"
+                )
+
+    def input(self, node: fx.Node) -> Node:
+        """An argument of forward."""
+        if node not in self.shapes:
+            raise UnsupportedNode("the sample gives it no value; forward takes one tensor")
+        return Input(self.shapes[node], self.content)  # type: ignore[arg-type]
+
+    def new(self, name: str, node: Node, heard: Sum) -> Sum:
+        """A node under a free name that hears a sum."""
+        free, count = name, 1
+        while free in self.nodes:
+            count += 1
+            free = f"{name}.{count}"
+        self.nodes[free] = node
+        self.edges += [(source, free) for source in heard]
+        return (free,)
+
+    def heard(self, node: fx.Node) -> tuple[Sum, Shape]:
+        """What a layer with one tensor argument hears."""
+        given = [a for a in (*node.args, *node.kwargs.values()) if isinstance(a, fx.Node)]
+        if len(given) != 1:
+            raise UnsupportedNode(f"takes {len(given)} tensors; one can be lowered")
+        return self.values[given[0]], self.shapes[given[0]]
+
+    def module(self, node: fx.Node) -> Sum:
+        """A layer."""
+        name = str(node.target)
+        layer = self.modules[name]
+        heard, shape = self.heard(node)
+        if isinstance(layer, Neuron | Recurrent):
+            self.once(name, layer)
+        if isinstance(layer, Recurrent):
+            return self.recurrent(name, layer, heard, shape)
+        made = node_of(layer, shape)
+        if made is None:
+            return heard
+        self.same_shape(made, shape, node)
+        return self.new(name, made, heard)
+
+    def once(self, name: str, layer: nn.Module) -> None:
+        """A population that is called twice would be two, under one name."""
+        if id(layer) in self.neurons:
+            raise UnsupportedNode(
+                f"the same neurons are used as {self.neurons[id(layer)]!r} and {name!r}; give "
+                "each place a module of its own"
+            )
+        self.neurons[id(layer)] = name
+
+    def recurrent(self, name: str, layer: Recurrent, heard: Sum, shape: Shape) -> Sum:
+        """Neurons that hear their own last spikes through a linear layer."""
+        neuron = self.new(f"{name}.neuron", layer.neuron.node(shape), heard)
+        made = node_of(layer.linear, shape)
+        assert made is not None
+        loop = self.new(f"{name}.linear", made, neuron)
+        self.edges.append((loop[0], neuron[0]))
+        self.back.append((loop[0], neuron[0]))
+        return neuron
+
+    def function(self, node: fx.Node) -> Sum:
+        """An addition, a flatten, or something that changes nothing."""
+        called = node.target if node.op == "call_function" else f".{node.target}"
+        if called in ADDITIONS or called in (".add", ".add_"):
+            return self.addition(node)
+        if called in (torch.flatten, ".flatten"):
+            heard, shape = self.heard(node)
+            given = dict(zip(("start_dim", "end_dim"), node.args[1:], strict=False))
+            axes: dict[str, Any] = {"start_dim": 0, "end_dim": -1, **given, **node.kwargs}
+            made = flattened(int(axes["start_dim"]), int(axes["end_dim"]), 2)
+            self.same_shape(made, shape, node)
+            return self.new(node.name, made, heard)
+        if called in (".contiguous", ".clone", ".float", ".double"):
+            return self.heard(node)[0]
+        raise UnsupportedNode(
+            "cannot be lowered; what can be is layers, additions of two tensors, and flatten"
+        )
+
+    def addition(self, node: fx.Node) -> Sum:
+        """A sum is two edges into whatever hears it."""
+        given = [*node.args, *(v for k, v in node.kwargs.items() if k == "other")]
+        if any(k != "other" for k in node.kwargs):
+            raise UnsupportedNode(
+                f"has arguments {sorted(node.kwargs)}; a plain sum can be lowered"
+            )
+        tensors = [a for a in given if isinstance(a, fx.Node)]
+        if len(given) != 2 or len(tensors) != 2:
+            raise UnsupportedNode(
+                "adds a number or a parameter; put it into a bias. A sum of two tensors can be "
+                "lowered"
+            )
+        first, second = tensors
+        if self.shapes[first] != self.shapes[second]:
+            raise UnsupportedNode(
+                f"adds shapes {list(self.shapes[first])} and {list(self.shapes[second])}; the "
+                "two must be the same"
+            )
+        total = (*self.values[first], *self.values[second])
+        if len(set(total)) < len(total):
+            raise UnsupportedNode(
+                "adds a value to itself, and a graph has no edge twice; double the weights instead"
+            )
+        return total
+
+    def same_shape(self, made: Node, shape: Shape, node: fx.Node) -> None:
+        """The node must turn shapes as torch did."""
+        found, real = made.output_shape(shape), self.shapes[node]
+        if found != real:
+            raise UnsupportedNode(f"gives shape {list(real)}; its node would give {list(found)}")
+
+    def output(self, given: Any) -> None:
+        """One tensor, or several as a tuple or dict."""
+        if isinstance(given, fx.Node):
+            named = {"output": given}
+        elif isinstance(given, dict):
+            named = {f"output.{key}": value for key, value in given.items()}
+        elif isinstance(given, tuple | list):
+            named = {f"output.{i}": value for i, value in enumerate(given)}
+        else:
+            named = {}
+        if not named or not all(isinstance(v, fx.Node) for v in named.values()):
+            raise UnsupportedNode("forward must return a tensor, or a tuple or dict of tensors")
+        for name, value in named.items():
+            self.new(name, Output(self.shapes[value]), self.values[value])
+
+
+def held_against(model: nn.Module, network: Network) -> None:
+    """The network must give the module's own spikes on a sample; else the lowering is wrong and
+    nothing is handed out."""
+    (name, *others) = network.inputs
+    if others:
+        raise UnsupportedNode(f"forward takes {1 + len(others)} tensors; one can be lowered")
+    shape = network.nodes[name].output_shape(())
+    x = np.random.default_rng(11).random((CHECK_STEPS, 1, *shape))
+    if getattr(network.nodes[name], "content", "") == "spikes":
+        x = (x < 0.3).astype(np.float64)
+    ours = interpreter.run(compile(network), {name: x}, ("all",))
+    _, theirs = run_recorded(model, x)
+    for layer, spikes in ours.spikes.items():
+        wrong = int((spikes != np.asarray(theirs[layer])).sum())
+        if wrong:
+            raise NetworkError(
+                f"the lowered network differs from the module in {wrong} of {spikes.size} spikes "
+                f"of {layer!r} on a sample; please report this as a bug"
+            )

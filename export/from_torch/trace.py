@@ -1,0 +1,106 @@
+"""A trained module as a torch.fx graph: neurons and torch's layers are leaves, the rest is
+followed. What cannot be followed is an error that names the operation and its source line."""
+
+import linecache
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from ...core.arrays import Shape
+from ...core.errors import UnsupportedNode
+from ...trainer.layers import Recurrent
+from ...trainer.neurons import Neuron
+
+
+class Tracer(fx.Tracer):
+    """Leaves: our neurons, recurrent layers, and whatever derives from a layer of torch."""
+
+    record_stack_traces = True
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        if isinstance(m, nn.Sequential | nn.ModuleList | nn.ModuleDict):
+            return False
+        kinds = (kind for kind in type(m).__mro__ if kind is not nn.Module)
+        layer = any(kind.__module__.startswith("torch.nn.modules") for kind in kinds)
+        return layer or isinstance(m, Neuron | Recurrent)
+
+
+def traced(model: nn.Module) -> fx.Graph:
+    """The module's graph; UnsupportedNode where its code depends on the data."""
+    try:
+        return Tracer().trace(model)
+    except Exception as error:  # tracing runs the user's code, which may raise anything
+        raise UnsupportedNode(
+            f"{type(model).__name__}.forward cannot be followed: {error}. Write it without "
+            "branches, loops or numbers taken from the data, from layers of "
+            "spikeport.trainer.layers and additions"
+        ) from error
+
+
+def shapes(model: nn.Module, graph: fx.Graph, sample: torch.Tensor) -> dict[fx.Node, Shape]:
+    """Shape [*shape] of every value of the graph, for a sample [T, B, *shape]."""
+    watch = Watch(model, graph, sample)
+    try:
+        with torch.no_grad():
+            watch.run(sample)
+    except Exception:  # fx wraps what went wrong in pages of its own
+        if watch.problem is None:
+            raise
+        raise watch.problem from None
+    return watch.shapes
+
+
+class Watch(fx.Interpreter):
+    """Runs a graph on a sample and notes the shapes, and the first problem in our words."""
+
+    def __init__(self, model: nn.Module, graph: fx.Graph, sample: torch.Tensor) -> None:
+        super().__init__(fx.GraphModule(model, graph))
+        self.head = sample.shape[:2]
+        self.shapes: dict[fx.Node, Shape] = {}
+        self.problem: UnsupportedNode | None = None
+
+    def run_node(self, n: fx.Node) -> Any:
+        try:
+            value = super().run_node(n)
+        except Exception as error:  # a layer's own complaint about its input
+            self.problem = UnsupportedNode(f"{described(n)} fails on a sample: {error}")
+            raise
+        if isinstance(value, torch.Tensor):
+            if n.op != "get_attr" and (value.ndim < 2 or value.shape[:2] != self.head):
+                self.problem = UnsupportedNode(
+                    f"{described(n)} turns [T, B] = {list(self.head)} into a value of shape "
+                    f"{list(value.shape)}; time and batch must stay the first two axes"
+                )
+                raise RuntimeError  # fx adds pages to what is raised here; see shapes()
+            self.shapes[n] = tuple(value.shape[2:])
+        return value
+
+
+def described(node: fx.Node) -> str:
+    """An operation and the line of source that it stands in."""
+    target = node.target
+    name = target if isinstance(target, str) else getattr(target, "__name__", str(target))
+    what = {
+        "call_module": "layer",
+        "call_function": "function",
+        "call_method": "method",
+        "get_attr": "parameter or constant",
+        "placeholder": "argument",
+        "output": "result",
+    }[node.op]
+    return f"{what} {name!r}{line_of(node)}"
+
+
+def line_of(node: fx.Node) -> str:
+    """' (file:line: code)' of the innermost line of the model's own code."""
+    own = [
+        part.strip()
+        for part in (node.stack_trace or "").splitlines()
+        if part.strip().startswith("File ") and "/torch/" not in part
+    ]
+    if not own:
+        return ""
+    file, line = own[-1].split('"')[1], own[-1].split("line ")[1].split(",")[0]
+    code = linecache.getline(file, int(line)).strip()
+    return f" ({file}:{line}: {code})"

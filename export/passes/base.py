@@ -1,0 +1,119 @@
+"""What a pass is, and the runner that holds each one to its word.
+
+A pass is a frozen dataclass with `apply(network) -> Network`: pure, whole, and exact in real
+numbers. It returns the very same network where it finds nothing to do. What it cannot do
+exactly it refuses with a PassError. After each change the runner compares the two networks on a
+short probe with the float64 interpreter, every spike of every neuron they share; verification
+over data is what proves it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ...core import interpreter
+from ...core.arrays import Array
+from ...core.errors import PassError, SpikeportError
+from ...core.network import Network
+from ...core.nodes import Input
+from ...core.recording import Recording
+from ...core.schedule import compile
+
+PROBE_STEPS = 3
+PROBE_BATCH = 2
+
+
+class Pass(Protocol):
+    """A rewrite. `name` stands in the network's history."""
+
+    @property
+    def name(self) -> str: ...
+
+    def apply(self, network: Network) -> Network:
+        """The rewritten network, or the same object if there is nothing to do."""
+        ...
+
+
+@dataclass(frozen=True)
+class PassRecord:
+    """What one pass did: the nodes it changed, added or took out, and the probe's spikes, all
+    of which it kept."""
+
+    name: str
+    changed: tuple[str, ...]
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    probe_spikes: int
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A rewritten network, and how it came about."""
+
+    network: Network
+    records: tuple[PassRecord, ...]
+
+
+def run_passes(network: Network, passes: Sequence[Pass]) -> Lowered:
+    """Apply the passes in order; PassError names the one that failed and those before it."""
+    records: list[PassRecord] = []
+    seen: Recording | None = None
+    for each in passes:
+        try:
+            after = each.apply(network)
+            if after is network:
+                continue
+            before = probe(network) if seen is None else seen
+            seen = probe(after)
+            kept = same_spikes(network, before, seen)
+        except SpikeportError as error:
+            done = ", ".join(r.name for r in records) or "none"
+            raise type(error)(f"pass {each.name} (after: {done}): {error}") from None
+        records.append(record(each.name, network, after, kept))
+        network = after.changed(history=(*network.history, each.name))
+    return Lowered(network, tuple(records))
+
+
+def record(name: str, before: Network, after: Network, spikes: int) -> PassRecord:
+    """What changed between two networks."""
+    old, new = before.nodes, after.nodes
+    return PassRecord(
+        name,
+        tuple(n for n in new if n in old and new[n] is not old[n]),
+        tuple(n for n in new if n not in old),
+        tuple(n for n in old if n not in new),
+        spikes,
+    )
+
+
+def probe_input(node: Input) -> Array:
+    """Numbers in [0, 1), or spikes at 30 %: the same ones each time."""
+    made = np.random.default_rng(7).random((PROBE_STEPS, PROBE_BATCH, *node.shape))
+    return (made < 0.3).astype(np.float64) if node.content == "spikes" else made
+
+
+def probe(network: Network) -> Recording:
+    """A short run with every spike."""
+    inputs = {n: probe_input(network.nodes[n]) for n in network.inputs}  # type: ignore[arg-type]
+    return interpreter.run(compile(network), inputs, ("all",))
+
+
+def same_spikes(network: Network, before: Recording, after: Recording) -> int:
+    """How many spikes the probe had; PassError where one moved or an output changed."""
+    for name, spikes in before.spikes.items():
+        if name not in after.spikes:
+            raise PassError(f"neuron layer {name!r} is gone")
+        wrong = np.argwhere(spikes != after.spikes[name])
+        if len(wrong):
+            t, sample, *where = wrong[0].tolist()
+            raise PassError(
+                f"{len(wrong)} spikes of {name!r} changed on the probe, first at step {t}, "
+                f"sample {sample}, neuron {where}"
+            )
+    for name, values in before.outputs.items():
+        apart = np.abs(values - after.outputs[name]) > 1e-9 * np.maximum(1, np.abs(values))
+        if apart.any():
+            raise PassError(f"output {name!r} changed on the probe")
+    return sum(int(spikes.sum()) for spikes in before.spikes.values())

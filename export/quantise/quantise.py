@@ -1,0 +1,81 @@
+"""Post-training quantisation to Loihi's integers: one scale a population, chosen on data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ...core.arrays import Numbers
+from ...core.chip_nodes import ChipSynapse, ToChip
+from ...core.errors import QuantisationError
+from ...core.network import Edge, Network
+from ...core.nodes import Node, SumPool2d
+from ..passes.edit import free_name
+from .partition import Partition, partition
+from .registers import Bits
+from .scale import Chosen, choose, layers_of
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """A network in the chip's integers, and what each population's choice cost."""
+
+    network: Network
+    chosen: Mapping[str, Chosen]
+
+
+@dataclass(frozen=True)
+class Quantise:
+    """calibration: Input node -> [T, B, *shape], real inputs of the kind the network will see.
+
+    Weights get `bits.weight` bits (mixed signs), decays 12, thresholds and biases the same
+    scale as the weights of their population.
+    """
+
+    calibration: Mapping[str, Numbers]
+    bits: Bits = field(default_factory=Bits)
+    name: str = "quantise"
+
+    def apply(self, network: Network) -> Quantised:
+        """QuantisationError names the node and the register that cannot hold its number."""
+        if network.number_format != "real":
+            raise QuantisationError("the network is in the chip's integers already")
+        if left := network.unlowered:
+            raise QuantisationError(f"node {left[0]!r} must be lowered before quantisation")
+        parts = partition(network)
+        layers = layers_of(network, parts, self.calibration)
+        chosen = {name: choose(layer, self.bits) for name, layer in layers.items()}
+        made = rebuilt(network, parts, chosen)
+        return Quantised(made.changed(history=(*network.history, self.name)), chosen)
+
+
+def rebuilt(network: Network, parts: Partition, chosen: Mapping[str, Chosen]) -> Network:
+    """The graph with chip nodes in their places, and a ToChip where a current enters."""
+    nodes: dict[str, Node] = dict(network.nodes)
+    edges: list[Edge] = list(network.edges)
+    origin = dict(network.origin)
+    for name, choice in chosen.items():
+        nodes[name] = choice.neuron
+        for synapse, made in choice.synapses.items():
+            other = nodes[synapse]
+            if other is not network.nodes[synapse] and other is not made:
+                raise QuantisationError(
+                    f"node {synapse!r} feeds two populations, which need weights of their own "
+                    "at each scale; give each a layer of its own"
+                )
+            nodes[synapse] = made
+    for name in parts.synapses:
+        node = nodes[name]
+        if isinstance(node, SumPool2d):
+            nodes[name] = ChipSynapse(node)
+        elif not isinstance(node, ChipSynapse):
+            raise QuantisationError(
+                f"node {name!r} ({node.kind}) feeds another layer, not neurons; merge the two"
+            )
+    grown = network
+    for source, target in parts.entries:
+        name = free_name(grown, f"{target}.enter")
+        nodes[name] = ToChip(chosen[target].neuron.shape, chosen[target].scale)
+        edges.remove((source, target))
+        edges += [(source, name), (name, target)]
+        origin[name] = None
+        grown = network.changed(nodes=dict(nodes), edges=tuple(edges), origin=origin)
+    return network.changed(nodes=nodes, edges=tuple(edges), origin=origin)

@@ -1,0 +1,12 @@
+"""Which passes, in which order, for which purpose. A tuple that one can read."""
+
+from .passes.base import Pass
+from .passes.fold_norms import FoldNorms
+from .passes.lower_pooling import MaxPoolToSpikes
+from .passes.square_convs import ExpandGroups, SquareKernels
+
+# What every network must go through before it can be written: nodes NIR does not have.
+FLOAT: tuple[Pass, ...] = (FoldNorms(), MaxPoolToSpikes())
+
+# ... and what nir's own type check gets wrong, so that plain nir.read takes the file.
+PLAIN: tuple[Pass, ...] = (*FLOAT, SquareKernels(), ExpandGroups())

@@ -1,0 +1,107 @@
+"""The quantiser: what is written fits the chip, and what does not fit is named."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spikeport.backends.conformance import Case, make
+from spikeport.core import interpreter, loihi
+from spikeport.core.arrays import frozen
+from spikeport.core.chip_nodes import ChipNeuron, ChipSynapse, ToChip
+from spikeport.core.errors import QuantisationError
+from spikeport.core.network import Network
+from spikeport.core.nodes import Linear, Neuron
+from spikeport.core.schedule import compile
+from spikeport.export.passes.base import run_passes
+from spikeport.export.passes.lower_pooling import AvgToSum, MergePools
+from spikeport.export.quantise import Quantise
+
+
+def quantised(case: Case) -> Network:
+    lowered = run_passes(case.network, (MergePools(), AvgToSum())).network
+    return Quantise(case.inputs).apply(lowered).network
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lif_neurons",
+        "if_neurons",
+        "cuba_biases",
+        "conv_padded",
+        "avg_pool",
+        "one_synapse_loop_bias",
+    ],
+)
+def test_integers_spike_like_the_real_numbers(name: str) -> None:
+    case = make(name)
+    network = quantised(case)
+    real = interpreter.run(compile(case.network), case.inputs, ("all",))
+    chip = interpreter.run(compile(network), case.inputs, ("all",))
+    for layer, spikes in real.spikes.items():
+        assert abs(spikes.mean() - chip.spikes[layer].mean()) < 0.05, layer
+        assert (spikes != chip.spikes[layer]).mean() < 0.15, layer
+        assert chip.v[layer].dtype == np.int32
+
+
+def test_every_number_fits_its_register() -> None:
+    network = quantised(make("conv_padded"))
+    for node in network.nodes.values():
+        if isinstance(node, ChipSynapse) and isinstance(node.synapse, Linear):
+            weight = node.synapse.weight
+            assert (weight % 2 == 0).all() and weight.min() >= -256 and weight.max() <= 254
+            assert np.abs(weight).max() > 120, "the range is used"
+        if isinstance(node, ChipNeuron):
+            for register in ("du", "dv", "vth", "bias_mant", "bias_exp"):
+                loihi.in_range("test", register, getattr(node, register))
+
+
+def test_analogue_currents_enter_in_chip_units() -> None:
+    case = make("analogue_input")
+    network = quantised(case)
+    (enter,) = network.named(ToChip)
+    assert network.sources[enter] == ("conv1",)
+    assert network.nodes["conv1"] is case.network.nodes["conv1"], "the host keeps its numbers"
+    assert network.original(enter) is None
+
+
+def with_neuron(case: Case, **changes: Any) -> Case:
+    from dataclasses import replace
+
+    node = case.network.nodes["one"]
+    assert isinstance(node, Neuron)
+    nodes = {**case.network.nodes, "one": replace(node, **changes)}
+    return Case(case.name, case.network.changed(nodes=nodes), case.inputs)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"compare": ">="}, ">="),
+        ({"v_reset": frozen(0.5)}, "value other than 0"),
+        ({"gain_v": frozen(0.5)}, "gain"),
+        ({"bias": frozen(1e4)}, "no scale lets"),
+        ({"reset": "subtract", "reset_amount": frozen(0.3)}, "subtracts something other"),
+    ],
+)
+def test_what_does_not_fit_is_named(changes: Any, word: str) -> None:
+    with pytest.raises(QuantisationError, match=word) as caught:
+        quantised(with_neuron(make("lif_neurons"), **changes))
+    assert "'one'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("register", "value", "word"),
+    [("dv", 4097, "dv is 4097"), ("vth", 1 << 17, "0 to 131071"), ("bias_mant", -5000, "-5000")],
+)
+def test_registers_out_of_range(register: str, value: int, word: str) -> None:
+    numbers: dict[str, Any] = {"du": 4095, "dv": 0, "vth": 10, "bias_mant": 0, register: value}
+    with pytest.raises(QuantisationError, match=word):
+        ChipNeuron((2,), **numbers)
+
+
+@pytest.mark.parametrize("weight", [3.0, 255.0, 0.5, -300.0])
+def test_weights_off_the_grid(weight: float) -> None:
+    with pytest.raises(QuantisationError, match="grid|whole"):
+        ChipSynapse(Linear(np.array([[weight]])))
