@@ -1,0 +1,1 @@
+"""Every engine behind one protocol."""

@@ -1,0 +1,56 @@
+"""Name -> engine. Engines are imported at first use; others join through an entry point."""
+
+import importlib
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import cast
+
+from ..core.errors import BackendUnavailable, UnknownBackend
+from .protocol import Backend
+
+GROUP = "spikeport.backends"  # entry points of other packages: name = "module:Class"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where an engine lives, and what has to be installed for it."""
+
+    place: str  # module:Class
+    extra: str = ""  # of this package
+    says: str = ""
+
+
+BUILT_IN = {
+    "reference": Entry("spikeport.backends.reference:Reference", "", "the definition, float64"),
+    "norse": Entry("spikeport.backends.norse:Norse", "norse", "Norse on torch, float64"),
+    "lava-float": Entry(
+        "spikeport.backends.lava:LavaFloat", "lava", "Lava's floating-point models, Python 3.10"
+    ),
+    "lava-fixed": Entry(
+        "spikeport.backends.lava:LavaFixed", "lava", "Lava's Loihi integers, Python 3.10"
+    ),
+}
+
+
+def known() -> dict[str, Entry]:
+    """Every engine's name, ours first."""
+    found = dict(BUILT_IN)
+    for point in entry_points(group=GROUP):
+        found.setdefault(point.name, Entry(point.value, "", "a plug-in"))
+    return found
+
+
+def get(name: str) -> Backend:
+    """The engine of that name.
+
+    UnknownBackend names those there are; BackendUnavailable says what to install.
+    """
+    entry = known().get(name)
+    if entry is None:
+        raise UnknownBackend(f"no backend {name!r}; there are {', '.join(known())}")
+    module, _, made = entry.place.partition(":")
+    try:
+        return cast(Backend, getattr(importlib.import_module(module), made)())
+    except ModuleNotFoundError as error:
+        how = f"pip install 'spikeport[{entry.extra}]'" if entry.extra else "install its package"
+        raise BackendUnavailable(f"backend {name!r} needs {error.name}: {how}") from error
