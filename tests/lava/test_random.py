@@ -1,0 +1,138 @@
+"""Random networks: equal to the definition in every number, or refused by name."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spikeport.core.chip_nodes import ChipNeuron, ChipSynapse, ToChip
+from spikeport.core.errors import NetworkError
+from spikeport.core.network import Network
+from spikeport.core.nodes import Input, Linear, Node, Output
+from spikeport.core.schedule import compile
+
+from .cases import definition, same, signals
+from .conftest import Lava
+from .grow import Grower
+
+
+def hold(lava: Lava, seed: int, fixed: bool, mode: str) -> str:
+    """One random network; what became of it."""
+    random = np.random.default_rng(seed)
+    try:
+        network = Grower(seed, fixed).network()
+        back = compile(network).back_edges
+    except NetworkError:
+        return "no network"
+    inputs = signals(network, random, int(random.integers(1, 7)), int(random.integers(1, 5)))
+    for name, values in inputs.items():
+        if random.random() < 0.3:
+            inputs[name] = np.broadcast_to(values[:1], values.shape)
+    try:
+        got = lava.run(network, inputs, mode)
+    except NetworkError as error:
+        assert any(word in str(error) for word in ("node '", "loop", "quantise")), error
+        return "refused"
+    same(definition(network, inputs), got, states=mode == "stepped")
+    return "loop" if back else "equal"
+
+
+@pytest.mark.parametrize("fixed", [False, True], ids=["float", "fixed"])
+def test_random_graphs(lava: Lava, fixed: bool) -> None:
+    count = Counter(hold(lava, seed, fixed, "stepped") for seed in range(200))
+    assert count["equal"] + count["loop"] > 120 and count["loop"] > 20, count
+
+
+@pytest.mark.parametrize("fixed", [False, True], ids=["float", "fixed"])
+def test_random_graphs_by_the_runtime(lava: Lava, fixed: bool) -> None:
+    count = Counter(hold(lava, seed, fixed, "runtime") for seed in range(1000, 1016))
+    assert count["equal"] + count["loop"] > 8, count
+
+
+# --- many neurons ----------------------------------------------------------------------------
+
+
+def population(random: np.random.Generator, size: int, least_du: int) -> ChipNeuron:
+    """Every register of every neuron drawn from all of its range, its ends often."""
+
+    def register(least: int, most: int) -> Any:
+        values = random.integers(least, most + 1, size)
+        return np.where(random.random(size) < 0.1, random.choice([least, most], size), values)
+
+    return ChipNeuron(
+        (size,),
+        du=register(least_du, 4095),
+        dv=register(0, 4095),
+        vth=np.where(random.random(size) < 0.5, register(0, 131071), register(0, 2000)),
+        bias_mant=register(-4096, 4095),
+        bias_exp=int(random.integers(0, 8)),
+        current=register(-3000, 3000) if random.random() < 0.5 else None,
+        reset=str(random.choice(["value", "subtract"])),
+        refractory=int(random.integers(0, 3)),
+    )
+
+
+def driven(random: np.random.Generator, size: int, reach: int, least_du: int) -> Network:
+    """Random drives up to `reach` straight into one population, its spikes through a synapse of
+    extreme weights into another, recurrent one."""
+    ends = random.choice([-256, 254, 0, 2], (size, size), p=[0.1, 0.1, 0.7, 0.1])
+    sparse = np.where(random.random((size, size)) < 0.2, ends, 0)
+    nodes: list[tuple[str, Node]] = [
+        ("in", Input((size,), "analogue")),
+        ("to", ToChip((size,), float(reach))),
+        ("a", population(random, size, least_du)),
+        ("w", ChipSynapse(Linear(ends), int(random.integers(-2, 1)))),
+        ("b", population(random, size, least_du)),
+        ("r", ChipSynapse(Linear(sparse))),
+    ]
+    edges = [
+        ("in", "to"),
+        ("to", "a"),
+        ("a", "w"),
+        ("w", "b"),
+        ("b", "r"),
+        ("r", "b"),
+        ("b", "out"),
+    ]
+    return Network(dict(nodes) | {"out": Output((size,))}, tuple(edges))
+
+
+def drives(random: np.random.Generator, steps: int, batch: int, size: int) -> Any:
+    """Between -1 and 1; a third of them at the ends."""
+    values = random.uniform(-1, 1, (steps, batch, size))
+    return {"in": np.where(random.random(values.shape) < 0.3, np.sign(values), values)}
+
+
+def test_a_million_random_neuron_steps(lava: Lava) -> None:
+    """u, v and spikes. Drives of one wrap a step with any decay, and past it with fast ones."""
+    steps = 0
+    for seed, (reach, least_du) in enumerate([(1 << 17, 0), (900, 0), (1 << 20, 2048)]):
+        random = np.random.default_rng(seed)
+        network = driven(random, 400, reach, least_du)
+        inputs = drives(random, 40, 12, 400)
+        wanted = definition(network, inputs)
+        same(wanted, lava.run(network, inputs))
+        steps += sum(v.size for v in wanted.v.values())
+        assert all(0.01 < s.mean() < 0.99 for s in wanted.spikes.values())
+        if reach > 1 << 16:  # the current's register has been wrapped
+            assert np.abs(wanted.u["a"]).max() > 1 << 22
+    assert steps >= 1_000_000
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    size=st.integers(1, 60),
+    steps=st.integers(1, 30),
+    reach=st.sampled_from([1, 300, 1 << 14, 1 << 17]),
+)
+def test_any_population(lava: Lava, seed: int, size: int, steps: int, reach: int) -> None:
+    random = np.random.default_rng(seed)
+    network = driven(random, size, reach, 0)
+    inputs = drives(random, steps, 3, size)
+    same(definition(network, inputs), lava.run(network, inputs))
