@@ -1,0 +1,31 @@
+"""The program's verbs, and how it ends: 0 well, 1 an engine disagrees, 2 could not, 130 Ctrl-C."""
+
+import typer
+
+from . import demo, export, inspect, run, setup, train, verify
+from .base import verb
+
+app = typer.Typer(
+    name="spikeport",
+    help="Train a spiking network, lower it to NIR, run it on many engines, prove that it is "
+    "still the same network.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+app.command(name="train")(verb(train.train))
+app.command(name="export")(verb(export.export))
+app.command(name="run")(verb(run.run))
+app.command(name="verify")(verb(verify.verify))
+app.command(name="inspect")(verb(inspect.inspect))
+app.command(name="backends")(verb(setup.backends))
+app.command(name="doctor")(verb(setup.doctor))
+app.command(name="setup")(verb(setup.setup))
+app.command(name="demo")(verb(demo.demo))
+
+
+def main() -> None:
+    """Entry point."""
+    app()

@@ -1,0 +1,65 @@
+"""What all verbs share: how they fail, and the options that they have in common."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+import typer
+
+from ...core.errors import ConfigError, SpikeportError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+FAILED, INTERRUPTED = 2, 130
+
+Out = Annotated[Path, typer.Option(help="what to write")]
+Json = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
+
+
+def verb(does: Callable[P, R]) -> Callable[P, R]:
+    """A verb whose failures are one line on stderr and an exit status."""
+
+    @functools.wraps(does)
+    def safely(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return does(*args, **kwargs)
+        except KeyboardInterrupt:
+            say("spikeport: interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+        except SpikeportError as error:
+            say(f"spikeport: {error}")
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            say(f"spikeport: {error.strerror or error}: {error.filename or ''}".rstrip(": "))
+        except MemoryError:
+            say("spikeport: out of memory; take fewer samples at a time")
+        raise typer.Exit(FAILED)
+
+    return safely
+
+
+def say(text: str) -> None:
+    """To stderr, which is for people."""
+    typer.echo(text, err=True)
+
+
+def tell(facts: Any) -> None:
+    """To stdout, for machines."""
+    typer.echo(json.dumps(facts, indent=1))
+
+
+def fresh(path: Path, force: bool = False) -> Path:
+    """A path that can be written; ConfigError if it is a folder."""
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; name a file")
+    return path
+
+
+def people_watch() -> bool:
+    """Whether anybody sees a progress bar."""
+    return sys.stderr.isatty()

@@ -1,0 +1,67 @@
+"""spikeport export: a checkpoint in, a .nir file out."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ...core.errors import UnsupportedNode
+from .base import Json, Out, fresh, say, tell
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="best.ckpt of a training run")],
+    out: Out,
+    portable: Annotated[
+        bool | None,
+        typer.Option(
+            help="refuse whatever a reader without our metadata would run differently; "
+            "--no-portable: leave rectangular kernels and groups as they are"
+        ),
+    ] = None,
+    dt: Annotated[float, typer.Option(help="seconds a time step")] = 1e-3,
+    json: Json = False,
+) -> None:
+    """Lower a trained network to a NIR graph: norms folded, pools and shapes checked."""
+    from ...core import store
+    from ...export.from_torch import lower
+    from ...export.passes.base import run_passes
+    from ...export.recipes import FLOAT, PLAIN
+    from ...trainer import checkpoint as checkpoints
+    from ..portable import differences
+
+    trained = checkpoints.load(checkpoint)
+    data = trained.config.data
+    network = lower(trained.model, trained.input_shape, dt, steps=data.steps)
+    lowered = run_passes(network, FLOAT if portable is False else PLAIN)
+    unlike = differences(lowered.network)
+    if portable and unlike:
+        raise UnsupportedNode(
+            "--portable: a reader without our metadata would run another network: "
+            + "; ".join(unlike)
+        )
+    store.write(lowered.network, fresh(out))
+    check = store.plainly_readable(out)
+    report(out, lowered, unlike, check, json)
+
+
+def report(path: Path, lowered: Any, unlike: list[str], check: str | None, json: bool) -> None:
+    """What was written, and what others will make of it."""
+    from ...core import store
+
+    if json:
+        tell(
+            {
+                "file": str(path),
+                "digest": store.digest(lowered.network),
+                "passes": list(lowered.network.history),
+                "differences_to_plain_readers": unlike,
+                "plain_nir_read": check,
+            }
+        )
+        return
+    say(f"{path}: {len(lowered.network.nodes)} nodes; {', '.join(lowered.network.history)}")
+    for line in unlike:
+        say(f"note: {line}")
+    if check is not None:
+        say(f"note: this file needs nir.read(..., type_check=False): {check}")

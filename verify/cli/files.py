@@ -1,0 +1,86 @@
+"""Files that several verbs read: networks, arrays, data sets."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ...core.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from ...core.arrays import Numbers, Shape
+    from ...core.network import Network
+    from ...core.store import Stated
+    from ...trainer.data import DataSet
+
+Dt = Annotated[float | None, typer.Option(help="seconds a step, where the file does not say")]
+Reset = Annotated[
+    Literal["value", "subtract"] | None, typer.Option(help="reset rule of a foreign file")
+]
+BackEdge = Annotated[
+    Literal["bias", "nothing"] | None,
+    typer.Option(help="what back edges carry at t = 0 in a foreign file"),
+]
+IfR = Annotated[
+    Literal["step", "ode"] | None, typer.Option("--if-r", help="IF: v += r x, or v += r x dt")
+]
+CubaCurrent = Annotated[
+    Literal["new", "old"] | None,
+    typer.Option(help="CubaLIF: v uses this step's current, or the one before"),
+]
+
+
+def stated(
+    dt: float | None,
+    reset: Literal["value", "subtract"] | None,
+    back_edge: Literal["bias", "nothing"] | None,
+    if_r: Literal["step", "ode"] | None,
+    cuba_current: Literal["new", "old"] | None,
+) -> "Stated":
+    """What the options say of a file."""
+    from ...core.store import Stated
+
+    if dt is not None and not dt > 0:
+        raise ConfigError(f"--dt {dt}: a time step is a positive number of seconds")
+    return Stated(dt, reset, back_edge, if_r, cuba_current)
+
+
+def named_arrays(given: list[str], network: "Network") -> dict[str, "Numbers"]:
+    """X.npy, or NODE=X.npy for each input -> Input node -> array."""
+    from ...core.recording import load_array
+
+    found: dict[str, Numbers] = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not equals or Path(text).exists():
+            if len(network.inputs) > 1:
+                raise DataError(
+                    f"the network has the inputs {', '.join(network.inputs)}; say which one "
+                    f"{text} is for: NODE={text}"
+                )
+            name, path = network.inputs[0], text
+        if name in found:
+            raise DataError(f"input {name!r} is given twice")
+        found[name] = load_array(Path(path))
+    return found
+
+
+def data_set(name: str, shape: "Shape") -> "DataSet":
+    """A data set by name, by the folder that holds it, or by the path of an .npz file, whose
+    samples have this shape; an .npz may hold them with a time axis, [N, T, *shape].
+
+    DataError if they have another shape."""
+    from ...trainer import data
+
+    if Path(name).is_dir():
+        found = data.load("fashion-mnist", folder=name)
+    else:
+        found = data.load(name)
+        if name.endswith(".npz") and found.shape != shape == found.shape[1:]:
+            found = data.load(name, temporal=True)
+    if found.shape != shape:
+        raise DataError(
+            f"{found.name} has samples of shape {list(found.shape)}; the network takes "
+            f"{list(shape)}"
+        )
+    return found

@@ -1,0 +1,69 @@
+"""spikeport run: one network, one engine, arrays in, a recording out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .base import Json, Out, fresh, say, tell
+from .files import BackEdge, CubaCurrent, Dt, IfR, Reset, named_arrays, stated
+
+
+def run(
+    model: Annotated[Path, typer.Argument(help="a .nir file, ours or foreign")],
+    backend: Annotated[str, typer.Option(help="reference, norse, lava-float, lava-fixed, ...")],
+    input_: Annotated[
+        list[str],
+        typer.Option("--input", help="X.npy [T, B, *shape], or NODE=X.npy for each input"),
+    ],
+    out: Out,
+    record: Annotated[str, typer.Option(help="populations to record: NODE,NODE or all")] = "",
+    dt: Dt = None,
+    reset: Reset = None,
+    back_edge: BackEdge = None,
+    if_r: IfR = None,
+    cuba_current: CubaCurrent = None,
+    calibrate: Annotated[
+        list[str] | None,
+        typer.Option(help="X.npy [T, B, *shape], for engines that run the chip's integers"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run a network and write outputs, spikes and states to an .npz file."""
+    from ...backends import registry
+    from ...core import store
+    from ...core.recording import checked_inputs
+    from ..prepare import prepare
+    from ..rename import as_original
+
+    engine = registry.get(backend)
+    network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current))
+    inputs = checked_inputs(network, named_arrays(input_, network))
+    calibration = None
+    if calibrate:
+        calibration = checked_inputs(network, named_arrays(calibrate, network))
+    prepared = prepare(network, engine.capabilities(), calibration)
+    wanted = [name for name in record.split(",") if name]
+    with engine.open(prepared.network) as session:
+        got = session.run(inputs, wanted)
+    about = {"model": str(model), **digests(model, network)}
+    recording = as_original(got, prepared.network, network, about)
+    recording.save(fresh(out))
+    if json:
+        tell({name: list(array.shape) for name, array in recording.arrays().items()})
+        return
+    for name, array in recording.arrays().items():
+        say(f"{name}: {array.dtype} {list(array.shape)}")
+    say(f"written to {out}")
+
+
+def digests(path: Path, network: object) -> dict[str, str]:
+    """What exactly was run: the file's bytes and the graph's meaning."""
+    import hashlib
+
+    from ...core import store
+
+    return {
+        "file_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "graph_digest": store.digest(network),  # type: ignore[arg-type]
+    }

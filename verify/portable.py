@@ -1,0 +1,19 @@
+"""What a NIR reader that does not know our metadata would run differently."""
+
+from ..core.network import Network
+from ..core.nodes import Neuron
+
+
+def differences(network: Network) -> list[str]:
+    """One line for each thing that NIR itself cannot say; empty if there is none."""
+    found = []
+    for name, node in network.nodes.items():
+        if not isinstance(node, Neuron) or not node.spiking:
+            continue
+        if node.reset == "subtract":
+            found.append(f"{name!r} resets by subtraction; plain readers reset it to 0")
+        if node.refractory:
+            found.append(f"{name!r} rests {node.refractory} steps after a spike; plain readers not")
+        if node.compare == ">=":
+            found.append(f"{name!r} fires at its threshold; plain readers only above it")
+    return found

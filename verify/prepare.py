@@ -1,0 +1,82 @@
+"""Which passes a network needs so that an engine can run it, read off the engine's
+capabilities. What no pass can bring within them, the engine's own check refuses by name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..backends.protocol import Capabilities
+from ..core.arrays import Numbers
+from ..core.errors import QuantisationError
+from ..core.network import Network
+from ..export.passes.base import Pass, PassRecord, run_passes
+from ..export.passes.fold_gain import FoldGain
+from ..export.passes.fold_norms import FoldNorms
+from ..export.passes.identity_synapses import IdentitySynapses
+from ..export.passes.lower_pooling import AvgToSum, MaxPoolToSpikes, MergePools, PoolsToConv
+from ..export.passes.move_bias import BiasToSynapse, QuietBackEdges
+from ..export.passes.square_convs import ExpandGroups
+from ..export.quantise import Quantise
+from ..export.quantise.scale import Chosen
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A network that an engine can run, and how it came about. chosen: population -> its scale
+    and what it cost, of a network that was quantised here."""
+
+    network: Network
+    records: tuple[PassRecord, ...]
+    chosen: Mapping[str, Chosen] | None = None
+
+
+def prepare(
+    network: Network, able: Capabilities, calibration: Mapping[str, Numbers] | None = None
+) -> Prepared:
+    """Bring the network within the capabilities. calibration: Input node -> [T, B, *shape], for
+    engines that run the chip's integers; QuantisationError if one is needed and not given."""
+    lowered = run_passes(network, passes_for(network, able))
+    if able.number_format == "real" or network.number_format == "loihi":
+        return Prepared(lowered.network, lowered.records)
+    if calibration is None:
+        raise QuantisationError(
+            "this engine runs the chip's integers and the network is in real numbers: give "
+            "calibration data (--calibrate X.npy)"
+        )
+    made = Quantise(calibration).apply(lowered.network)
+    return Prepared(made.network, lowered.records, made.chosen)
+
+
+def passes_for(network: Network, able: Capabilities) -> tuple[Pass, ...]:
+    """The passes, in order."""
+    if network.number_format == "loihi":
+        return ()
+    passes: list[Pass] = []
+    scale = "Scale" in able.nodes
+    if "BatchNorm" not in able.nodes:
+        passes.append(FoldNorms())
+    if "MaxPool2d" not in able.nodes:
+        passes.append(MaxPoolToSpikes())
+    if able.step_per_synapse:
+        passes.append(MergePools())
+    if "AvgPool2d" not in able.nodes or able.number_format == "loihi":
+        passes.append(AvgToSum())
+    missing = tuple(kind for kind in ("SumPool2d", "AvgPool2d") if kind not in able.nodes)
+    if missing:
+        passes.append(PoolsToConv(missing))
+    if not able.pool_padding:
+        passes.append(PoolsToConv(only_padded=True))
+    chip = able.number_format == "loihi"  # whose registers have no gain, whatever the host has
+    fold = FoldGain("one", "one") if chip else FoldGain(able.gain, able.cuba_gain, scale)
+    if not scale and not chip:
+        passes.append(IdentitySynapses(analogue=True, unless=fold))
+    if not able.groups:
+        passes.append(ExpandGroups())
+    passes.append(fold)
+    lacking = {"I", "LI", "IF", "LIF"} - able.membrane_bias
+    if lacking:
+        passes.append(BiasToSynapse(tuple(sorted(lacking))))
+    if "bias" not in able.back_edge_at_t0:
+        passes.append(QuietBackEdges())
+    if able.number_format == "loihi":
+        passes.append(IdentitySynapses())
+    return tuple(passes)

@@ -1,0 +1,38 @@
+"""Intervals for accuracies. 95 % unless said."""
+
+from collections.abc import Sequence
+from statistics import NormalDist
+
+LEVEL = 0.95
+
+
+def z_value(level: float = LEVEL) -> float:
+    """The normal quantile of a two-sided interval."""
+    return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def wilson(right: int, total: int, level: float = LEVEL) -> tuple[float, float]:
+    """Wilson's score interval for a proportion (E. B. Wilson, JASA 22, 1927)."""
+    if total == 0:
+        return 0.0, 1.0
+    z, p = z_value(level), right / total
+    middle = (p + z * z / (2 * total)) / (1 + z * z / total)
+    half = z / (1 + z * z / total) * (p * (1 - p) / total + z * z / (4 * total**2)) ** 0.5
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def paired_difference(
+    first: Sequence[bool], second: Sequence[bool], level: float = LEVEL
+) -> tuple[float, float, float]:
+    """second - first as (difference, low, high) in proportions, on the same samples: Wald's
+    interval with half a count added to each cell (A. Agresti and Y. Min, Stat. Med. 24, 2005)."""
+    total = len(first)
+    if total == 0:
+        return 0.0, -1.0, 1.0
+    gained = sum(b and not a for a, b in zip(first, second, strict=True))
+    lost = sum(a and not b for a, b in zip(first, second, strict=True))
+    n = total + 2
+    middle = (gained - lost) / n
+    spread = ((gained + lost + 1) - (gained - lost) ** 2 / n) ** 0.5 / n
+    half = z_value(level) * spread
+    return (gained - lost) / total, max(-1.0, middle - half), min(1.0, middle + half)
