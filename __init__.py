@@ -6,6 +6,8 @@ Public names are handed on lazily: importing spikeport costs neither torch nor n
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .core.version import __version__
+
 if TYPE_CHECKING:
     from .backends.registry import get as backend
     from .core.network import Network
@@ -13,12 +15,13 @@ if TYPE_CHECKING:
     from .core.store import Stated, digest, read, write
     from .export.from_torch import lower
     from .export.passes.base import run_passes
+    from .export.recipes import FLOAT, PLAIN
     from .verify.prepare import prepare
     from .verify.run import Request, verify
 
-__version__ = "0.1.0"
-
 PLACES = {
+    "FLOAT": "export.recipes",
+    "PLAIN": "export.recipes",
     "Network": "core.network",
     "Recording": "core.recording",
     "Request": "verify.run",
@@ -34,6 +37,8 @@ PLACES = {
 }
 
 __all__ = [
+    "FLOAT",
+    "PLAIN",
     "Network",
     "Recording",
     "Request",

@@ -44,7 +44,7 @@ class Recording:
                 found[f"{group}/{name}"] = values
         return found
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write an .npz; the header is a JSON string under 'header'. Whole or not at all."""
         with written_whole(path) as part:
             arrays = self.arrays() | {HEADER: np.array(json.dumps(dict(self.header)))}

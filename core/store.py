@@ -39,14 +39,14 @@ class Stated:
 # --- reading ---------------------------------------------------------------------------------
 
 
-def read(path: Path, stated: Stated | None = None) -> Network:
+def read(path: str | Path, stated: Stated | None = None) -> Network:
     """The network in a .nir file, ours or foreign.
 
     NetworkError if the file is damaged, its meaning is unclear, it contradicts `stated`, or it
     was changed after we wrote it.
     """
     stated = stated or Stated()
-    raw = hdf5.Reader(path).read()
+    raw = hdf5.Reader(Path(path)).read()
     where = str(path)
     told = parse(raw.metadata, where)
     try:
@@ -240,14 +240,14 @@ def nir_node(kind: str, fields: Mapping[str, Any]) -> Any:
     return getattr(nir, kind)(**fields)
 
 
-def write(network: Network, path: Path) -> None:
+def write(network: Network, path: str | Path) -> None:
     """Write a .nir file, whole or not at all."""
     graph = to_nir(network)
     with written_whole(path) as part:
         nir.write(part, graph)
 
 
-def plainly_readable(path: Path) -> str | None:
+def plainly_readable(path: str | Path) -> str | None:
     """None if nir.read takes the file as it is; else what nir's own type check says."""
     try:
         nir.read(path)

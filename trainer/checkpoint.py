@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from .. import __version__
 from ..core.config import parse
 from ..core.errors import CheckpointError, ConfigError
 from ..core.files import written_whole
 from ..core.settings import TrainConfig
+from ..core.version import __version__
 from .models import build
 
 FORMAT = "spikeport checkpoint"

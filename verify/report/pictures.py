@@ -1,7 +1,7 @@
 """The report's pictures, as SVG text: rates per layer, a raster, where divergence begins."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from ...core.arrays import Numbers
 from ...core.errors import BackendUnavailable
 from ..run import Verification
 
-MAX_NEURONS = 120  # rows of the raster
+MAX_NEURONS = 100  # rows of the raster
 
 
 def pictures(told: Mapping[str, Any], result: Verification) -> dict[str, str]:
@@ -58,7 +58,7 @@ def rates(told: Mapping[str, Any]) -> str:
         axes.bar(np.arange(len(layers)) + i * width, values, width, label=name)
     axes.set_xticks(np.arange(len(layers)) + 0.4 - width / 2, layers)
     axes.set_ylabel("spikes / (neuron · step)")
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return svg(figure)
 
 
@@ -73,28 +73,41 @@ def raster(result: Verification) -> str:
         1, len(layers), figsize=(max(4, 2.2 * len(layers)), 3), squeeze=False
     )
     for axes, name in zip(grid[0], layers, strict=True):
-        steps, expected = flat(result.sample[name])
-        when, who = np.nonzero(expected)
-        axes.scatter(when, who, s=4, color="black", marker="|")
-        for outcome in result.outcomes:
-            if outcome.run.integers or name not in outcome.run.sample:
-                continue
-            got = flat(outcome.run.sample[name])[1]
-            when, who = np.nonzero(got != expected)
+        expected = rows(result.sample[name])
+        others = [
+            rows(outcome.run.sample[name])
+            for outcome in result.outcomes
+            if not outcome.run.integers and name in outcome.run.sample
+        ]
+        chosen = worth_showing(expected, others)
+        when, who = np.nonzero(expected[:, chosen])
+        axes.scatter(when, who, s=5, color="black", marker="s", linewidths=0)
+        for got in others:
+            when, who = np.nonzero((got != expected)[:, chosen])
             axes.scatter(when, who, s=12, color="red", marker="x")
         axes.set_title(name, fontsize=8)
-        axes.set_xlim(-0.5, steps - 0.5)
+        axes.set_xlim(-0.5, len(expected) - 0.5)
         axes.set_xlabel("step")
     grid[0][0].set_ylabel("neuron")
     return svg(figure)
 
 
-def flat(spikes: Numbers) -> tuple[int, Numbers]:
-    """(T, spikes [T, neurons]) of one sample, the busiest neurons only."""
-    steps = len(spikes)
-    rows = spikes.reshape(steps, -1)
-    busiest = np.sort(np.argsort(-rows.sum(axis=0), kind="stable")[:MAX_NEURONS])
-    return steps, rows[:, busiest]
+def rows(spikes: Numbers) -> Numbers:
+    """Spikes of one sample, [T, neurons]."""
+    return spikes.reshape(len(spikes), -1)
+
+
+def worth_showing(expected: Numbers, others: Sequence[Numbers]) -> Numbers:
+    """Which neurons fit into the raster: first those that differ anywhere, then, evenly spread
+    over the layer, those that fire at all."""
+    differs = np.zeros(expected.shape[1], bool)
+    for got in others:
+        differs |= (got != expected).any(axis=0)
+    first = np.flatnonzero(differs)[:MAX_NEURONS]
+    fires = np.flatnonzero(expected.any(axis=0) & ~differs)
+    left = min(MAX_NEURONS - len(first), len(fires))
+    spread = fires[np.linspace(0, len(fires) - 1, left).astype(int)] if left else fires[:0]
+    return np.sort(np.concatenate([first, spread]))
 
 
 def divergence(told: Mapping[str, Any]) -> str:
