@@ -100,7 +100,7 @@ class NorseSession(Closing):
         outputs, spikes, v, u = [], [[] for _ in kept], [[] for _ in kept], {}  # type: ignore[var-annotated]
         with torch.no_grad():
             for now in signal:
-                _, state = self.module(torch.from_numpy(np.ascontiguousarray(now)), state)
+                _, state = self.module(tensor(now), state)
                 outputs.append(state.cache[self.safe[out]].numpy())
                 for i, name in enumerate(kept):
                     spikes[i].append(state.cache[self.safe[name]].numpy().astype(np.uint8))
