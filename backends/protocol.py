@@ -48,6 +48,7 @@ class Capabilities:
     pool_padding: bool = True
     back_edge_at_t0: frozenset[str] = frozenset({"bias", "nothing"})
     step_per_synapse: bool = False  # a chip's own timing, from which recordings are shifted back
+    merges_pools: bool = False  # runs pools best merged into the weights that read them
     several_ports: bool = True  # more than one Input or Output
     records: frozenset[str] = frozenset({"spikes", "v", "u"})
     agreement: Agreement = "bit_exact"

@@ -23,6 +23,9 @@ class Entry:
 BUILT_IN = {
     "reference": Entry("spikeport.backends.reference:Reference", "", "the definition, float64"),
     "norse": Entry("spikeport.backends.norse:Norse", "norse", "Norse on torch, float64"),
+    "loihi": Entry(
+        "spikeport.backends.loihi.engine:Loihi", "loihi", "Loihi's integers, on any Python"
+    ),
     "lava-float": Entry(
         "spikeport.backends.lava:LavaFloat", "lava", "Lava's floating-point models, Python 3.10"
     ),

@@ -91,6 +91,8 @@ class ChipNeuron(Node):
 
     scale: chip units (one weight unit = 1; states are 64 times that) per unit of the real
     network, for reading only. current: added to the drive every step (a bias on the synapse).
+    simulator_only: du may be -1 and dv 4096, a current that never fades and a membrane that keeps
+    nothing, which the CPU models take and the chip's 12-bit registers do not.
     """
 
     shape: Shape
@@ -103,6 +105,7 @@ class ChipNeuron(Node):
     reset: str = "value"
     refractory: int = 0
     scale: float = 1.0
+    simulator_only: bool = False
 
     def check(self) -> None:
         for name in ("du", "dv", "vth", "bias_mant", "current"):
@@ -116,7 +119,8 @@ class ChipNeuron(Node):
                 )
             self._set(name, value)
             if name != "current":
-                loihi.in_range("a neuron", name, value)
+                beyond = self.simulator_only and name in ("du", "dv")
+                loihi.in_range("a neuron", f"{name} (simulator)" if beyond else name, value)
         loihi.in_range("a neuron", "bias_exp", self.bias_exp)
         self._set("scale", float(frozen(self.scale)))
 

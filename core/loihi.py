@@ -36,6 +36,8 @@ class SignMode(Enum):
 RANGES = {  # register -> (least, most), inclusive
     "du": (0, ONE - 1),
     "dv": (0, ONE - 1),
+    "du (simulator)": (-1, ONE - 1),
+    "dv (simulator)": (0, ONE),
     "vth": (0, (1 << 17) - 1),
     "bias_mant": (-(1 << 12), (1 << 12) - 1),
     "bias_exp": (0, 7),

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from .chip_store import ChipMetadata
 from .errors import NetworkError
 
 SCHEMA = 1
@@ -59,7 +60,8 @@ class Metadata(Section):
     steps: int | None = Field(None, ge=1)  # time steps of training and verification
     readout: Literal["mean_t", "max_t", "sum_t", "count"] | None = None
     input: dict[str, Literal["analogue", "spikes"]] = {}
-    number_format: Literal["real"] = "real"
+    number_format: Literal["real", "loihi"] = "real"
+    chip: ChipMetadata | None = None  # of a network in the chip's integers
     history: list[str] = []
     trained_digest: str | None = None
     nodes: dict[str, NodeMetadata] = {}
@@ -68,6 +70,8 @@ class Metadata(Section):
     def text(self) -> str:
         """Canonical JSON: sorted keys, no spaces, defaults left out of the nodes."""
         told = self.model_dump(by_alias=True, mode="json")
+        if self.chip is None:
+            del told["chip"]
         told["nodes"] = {
             name: node.model_dump(mode="json", exclude_defaults=True)
             for name, node in self.nodes.items()

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import nir
 import numpy as np
 
-from . import hdf5
+from . import chip_store, hdf5
 from .errors import NetworkError, SpikeportError
 from .files import written_whole
 from .metadata import KEY, Metadata, NodeMetadata, parse
@@ -107,7 +107,11 @@ def build(raw: hdf5.RawGraph, told: Metadata, is_foreign: bool, stated: Stated) 
         for name, about in told.nodes.items()
         if about.added or about.origin is not None
     }
-    return Network(nodes, tuple(edges), meaning, origin, tuple(told.history))
+    plain = Network(nodes, tuple(edges), meaning, origin, tuple(told.history))
+    if told.chip is None:
+        return plain
+    chip_store.covers(told.chip, plain.nodes)
+    return chip_store.requantised(plain, told.chip)
 
 
 def completed(told: Metadata, stated: Stated) -> Metadata:
@@ -160,6 +164,10 @@ def with_old_current(
 def annotation(network: Network) -> Metadata:
     """The metadata of a network, without the digest."""
     meaning = network.meaning
+    chip = None
+    if network.number_format == "loihi":
+        chip = chip_store.annotation(network)
+        network = plain(network)
     nodes: dict[str, NodeMetadata] = {}
     for name, node in network.nodes.items():
         about = metadata_of(node)
@@ -179,12 +187,20 @@ def annotation(network: Network) -> Metadata:
         input={n: network.nodes[n].content for n in network.inputs},  # type: ignore[attr-defined]
         history=list(network.history),
         trained_digest=meaning.trained_digest,
+        number_format="real" if chip is None else "loihi",
+        chip=chip,
         nodes=nodes,
     )
 
 
+def plain(network: Network) -> Network:
+    """What is written of a network: itself, or a quantised one in de-quantised numbers."""
+    return network if network.number_format == "real" else chip_store.dequantised(network)
+
+
 def as_fields(network: Network) -> dict[str, tuple[str, dict[str, Any]]]:
     """Every node as NIR's type and fields; UnsupportedNode names one that NIR does not have."""
+    network = plain(network)
     shapes = input_shapes(network)
     found = {}
     for name, node in network.nodes.items():
@@ -215,7 +231,7 @@ def digest(network: Network) -> str:
             seen.update(json.dumps(head).encode())
             seen.update(array.tobytes())
     told = annotation(network).model_copy(update={"digest": None})
-    seen.update(json.dumps(list(network.edges)).encode())
+    seen.update(json.dumps(list(plain(network).edges)).encode())
     seen.update(told.text().encode())
     return seen.hexdigest()
 
@@ -227,7 +243,7 @@ def to_nir(network: Network) -> nir.NIRGraph:
     nodes = {name: nir_node(kind, fields) for name, (kind, fields) in as_fields(network).items()}
     return nir.NIRGraph(
         nodes=nodes,
-        edges=list(network.edges),
+        edges=list(plain(network).edges),
         metadata={KEY: told.text()},
         type_check=False,
     )

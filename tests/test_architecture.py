@@ -18,9 +18,9 @@ MAY_IMPORT = {  # wing -> wings it may name
 # the only two exceptions: folders that may name the trainer
 DOORS = {("verify/cli/", "trainer"), ("export/from_torch/", "trainer")}
 ONLY_IN = {  # heavy package -> files that may import it
-    "torch": {"trainer/", "export/from_torch/", "backends/norse.py"},
+    "torch": {"trainer/", "export/from_torch/", "backends/norse.py", "backends/loihi/"},
     "norse": {"backends/norse.py"},
-    "numba": {"trainer/"},
+    "numba": {"trainer/", "backends/loihi/"},
     "lightning_fabric": {"trainer/"},
     "sklearn": {"trainer/data/digits.py"},
     "matplotlib": {"verify/report/"},

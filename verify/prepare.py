@@ -56,7 +56,7 @@ def passes_for(network: Network, able: Capabilities) -> tuple[Pass, ...]:
         passes.append(FoldNorms())
     if "MaxPool2d" not in able.nodes:
         passes.append(MaxPoolToSpikes())
-    if able.step_per_synapse:
+    if able.merges_pools:
         passes.append(MergePools())
     if "AvgPool2d" not in able.nodes or able.number_format == "loihi":
         passes.append(AvgToSum())

@@ -76,6 +76,7 @@ class LavaFloat(Lava):
             cuba_gain="one",
             v_reset=False,
             step_per_synapse=True,
+            merges_pools=True,
             agreement="spikes",
         )
 
@@ -92,7 +93,11 @@ class LavaFixed(Lava):
     def capabilities(self) -> Capabilities:
         """Bit for bit what core.interpreter computes."""
         return Capabilities(
-            nodes=FIXED, number_format="loihi", step_per_synapse=True, agreement="bit_exact"
+            nodes=FIXED,
+            number_format="loihi",
+            step_per_synapse=True,
+            merges_pools=True,
+            agreement="bit_exact",
         )
 
     def open(self, network: Network) -> FixedSession:

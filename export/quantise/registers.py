@@ -5,6 +5,7 @@ scale: chip units a real unit; one chip unit is one weight unit, states are 64 t
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def neuron(name: str, node: Neuron, scale: float, synapse_bias: Array) -> ChipNe
         du = rounded((1 - node.decay_u) * loihi.ONE) - 1
         current = rounded(frozen(synapse_bias * scale)) if synapse_bias.any() else None
     mant, exp = bias_registers(name, membrane, scale)
-    registers = {
+    registers: dict[str, Any] = {
         "du": du,
         "dv": rounded((1 - node.decay_v) * loihi.ONE),
         "vth": rounded(node.threshold * scale),

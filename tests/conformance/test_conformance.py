@@ -15,7 +15,7 @@ from spikeport.core.schedule import compile
 from spikeport.verify.prepare import Prepared, prepare
 from spikeport.verify.rename import as_original
 
-ENGINES = ("reference", "norse", "lava-float", "lava-fixed")
+ENGINES = ("reference", "norse", "loihi", "lava-float", "lava-fixed")
 
 # What an engine may refuse, and a word that its refusal must hold. Nothing else may be refused,
 # and all of this must be: an engine that learns to run one of these is taken off the list.
@@ -28,6 +28,10 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         "two_synapse_loop_delayed": "Delay",
         "several_ports": "ports",
         "conv1d": "Conv1d",
+    },
+    "loihi": {
+        "reset_to_value": "value other than 0",
+        "fires_at_threshold": ">=",
     },
     "lava-float": {
         "reset_to_value": "value other than 0",

@@ -144,7 +144,7 @@ def test_host_part_of_a_static_image_is_computed_once(lava: Lava) -> None:
     x = {"in": np.broadcast_to(R.normal(0, 1, (1, 5, 1, 6, 6)), (7, 5, 1, 6, 6))}
     got = lava.run(network, x)
     same(definition(network, x), got)
-    assert got.header["lava"]["host"] == ["f", "in", "out", "p", "to"]
+    assert got.header["host"] == ["f", "in", "out", "p", "to"]
 
 
 def test_sums_leave_the_chip(lava: Lava) -> None:

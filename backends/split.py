@@ -8,11 +8,11 @@ name of the node that it comes from.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from ...core.chip_nodes import ChipNeuron, ChipSynapse, ToChip
-from ...core.errors import UnsupportedNode
-from ...core.network import Edge, Network
-from ...core.nodes import Delay, Flatten, Input, Node, Output
-from ...core.schedule import Program
+from ..core.chip_nodes import ChipNeuron, ChipSynapse, ToChip
+from ..core.errors import UnsupportedNode
+from ..core.network import Edge, Network
+from ..core.nodes import Delay, Flatten, Input, Node, Output
+from ..core.schedule import Program
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,7 @@ class Splitter:
         """All three."""
         if not any(self.is_chip(n) for n in self.nodes):
             raise UnsupportedNode(
-                "backend 'lava-fixed' finds nothing in the chip's integers in this network; "
-                "quantise it first"
+                "nothing in this network is in the chip's integers; quantise it first"
             )
         entering = [n for n in self.network.named(ToChip) if self.targets_chip(n)]
         after = self.after_nodes()

@@ -1,0 +1,207 @@
+"""The chip's part of a network: layer after layer, each over all steps at once.
+
+Where populations hear each other in a loop, the nodes of the loop go step by step instead, with
+the same sums and kernels on one step.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from ...core.arrays import Numbers
+from ...core.chip_nodes import ChipNeuron, ChipSynapse
+from ...core.interpreter import quiet
+from ...core.network import Network
+from ...core.nodes import Delay, Flatten, Input, Node, Output
+from ...core.schedule import compile
+from .bounds import fan_in, largest
+from .layout import inside, outside
+from .loops import parts
+from .neurons import Population, Ran
+from .sums import Synapse
+
+
+class Chip:
+    """A chip network, ready to run. given: Input -> bound of what it brings."""
+
+    def __init__(self, network: Network, given: Mapping[str, int], kernel: str = "fused") -> None:
+        self.program = compile(network)
+        self.nodes = network.nodes
+        bound = largest(self.program, given)
+        self.stages = parts(self.program)
+        self.synapses: dict[str, Synapse] = {}
+        self.populations: dict[str, Population] = {}
+        for name, node in self.nodes.items():
+            heard = sum(bound[s] for s in network.sources[name])
+            if isinstance(node, ChipSynapse):
+                shape = self.program.shapes[network.sources[name][0]]
+                self.synapses[name] = Synapse(node, shape, heard, bound_before(node, heard))
+            elif isinstance(node, ChipNeuron):
+                self.populations[name] = Population(node, heard, kernel)
+
+    def run(
+        self, signals: Mapping[str, Numbers], steps: int, batch: int, record: Collection[str]
+    ) -> tuple[dict[str, Numbers], dict[str, Ran]]:
+        """(node -> values [T, B, *shape] for Outputs, population -> what it did) from rest.
+
+        signals: Input -> [T or 1, B, *shape] whole numbers, channels first.
+        """
+        run = Run(self, signals, steps, batch, set(record))
+        for stage in self.stages:
+            run.stage(stage)
+        return run.outputs, run.kept
+
+    def ways(self) -> dict[str, str]:
+        """How each synapse was summed, the last time."""
+        return {name: synapse.way for name, synapse in self.synapses.items()}
+
+
+def bound_before(node: ChipSynapse, heard: int) -> int:
+    """Bound of a sum before its exponent."""
+    return fan_in(node) * max(heard, 1)
+
+
+class Run:
+    """One run of a chip network."""
+
+    def __init__(
+        self, chip: Chip, signals: Mapping[str, Numbers], steps: int, batch: int, record: set[str]
+    ) -> None:
+        self.chip = chip
+        self.steps = steps
+        self.batch = batch
+        self.record = record
+        self.outputs: dict[str, Numbers] = {}
+        self.kept: dict[str, Ran] = {}
+        self.values: dict[str, Numbers] = {}  # channels last, [T or 1, B, *shape]
+        shapes = chip.program.shapes
+        for name, x in signals.items():
+            self.values[name] = inside(narrow(x, chip.nodes[name]), shapes[name])
+        for population in chip.populations.values():
+            population.rest(batch)
+
+    # --- a layer at a time -----------------------------------------------------------------
+
+    def stage(self, names: tuple[str, ...]) -> None:
+        """One node over all steps, or a loop of nodes step by step."""
+        if len(names) == 1 and not self.chip.program.before[names[0]]:
+            self.whole(names[0])
+        else:
+            self.stepped(names)
+        for name in names:
+            if isinstance(self.chip.nodes[name], Output):
+                self.outputs[name] = outside(self.full(name), self.chip.program.shapes[name])
+
+    def whole(self, name: str) -> None:
+        """One node over all steps."""
+        node = self.chip.nodes[name]
+        if isinstance(node, Input):
+            return
+        heard = self.heard([self.values[s] for s in self.chip.program.now[name]])
+        self.values[name] = self.through(name, node, heard, self.steps)
+
+    def heard(self, arrived: list[Numbers]) -> Numbers:
+        """Several edges into one node are summed, exactly."""
+        total = arrived[0]
+        for more in arrived[1:]:
+            total = total.astype(np.int64) + more.astype(np.int64)
+        if len(arrived) > 1:
+            total = total.astype(np.int32)
+        return total
+
+    def through(self, name: str, node: Node, x: Numbers, steps: int) -> Numbers:
+        """What a node makes of what it hears, [T or 1, B, *shape]."""
+        shapes, network = self.chip.program.shapes, self.chip.program.network
+        if isinstance(node, ChipSynapse):
+            return self.chip.synapses[name].run(x)
+        if isinstance(node, ChipNeuron):
+            return self.fire(name, node, x, steps)
+        if isinstance(node, Flatten):
+            before = shapes[network.sources[name][0]]
+            return inside(outside(x, before).reshape(*x.shape[:2], *shapes[name]), shapes[name])
+        if isinstance(node, Delay):
+            late = np.zeros((self.steps, *x.shape[1:]), x.dtype)
+            kept = max(self.steps - node.steps, 0)
+            late[self.steps - kept :] = np.broadcast_to(x, (self.steps, *x.shape[1:]))[:kept]
+            return late
+        return x
+
+    def fire(self, name: str, node: ChipNeuron, x: Numbers, steps: int) -> Numbers:
+        """A population over some steps; what it did is kept if that is wanted."""
+        drive = x.reshape(*x.shape[:2], -1)
+        if drive.dtype not in (np.float32, np.int32):
+            drive = drive.astype(np.int32)
+        ran = self.chip.populations[name].run(drive, steps, name in self.record)
+        if name in self.record:
+            self.keep(name, ran)
+        return ran.spikes.reshape(steps, *x.shape[1:])
+
+    def keep(self, name: str, ran: Ran) -> None:
+        """Add to what is kept of a population."""
+        before = self.kept.get(name)
+        if before is None:
+            self.kept[name] = ran
+            return
+        pairs = ((before.spikes, ran.spikes), (before.u, ran.u), (before.v, ran.v))
+        self.kept[name] = Ran(*(np.concatenate(p) for p in pairs))  # type: ignore[arg-type]
+
+    def full(self, name: str) -> Numbers:
+        """A value at every step."""
+        x = self.values[name]
+        return np.broadcast_to(x, (self.steps, *x.shape[1:]))
+
+    # --- a loop, step by step --------------------------------------------------------------
+
+    def stepped(self, names: tuple[str, ...]) -> None:
+        """The nodes of a loop, in program order within each step."""
+        program = self.chip.program
+        inner = set(names)
+        last = self.before_the_first(names)
+        lines: dict[str, list[Numbers]] = {n: [] for n in names}
+        found: dict[str, list[Numbers]] = {n: [] for n in names}
+        for t in range(self.steps):
+            now: dict[str, Numbers] = {}
+            for name in names:
+                arrived = [now[s] if s in inner else self.at(s, t) for s in program.now[name]]
+                arrived += [
+                    last[s] if s in inner else self.at(s, t - 1) for s in program.before[name]
+                ]
+                now[name] = self.one_step(name, self.heard(arrived), lines[name])
+                found[name].append(now[name])
+            last = now
+        for name in names:
+            self.values[name] = np.concatenate(found[name])
+
+    def at(self, name: str, t: int) -> Numbers:
+        """A value outside of the loop at one step; before the first there was nothing."""
+        x = self.values[name]
+        if t < 0:
+            return np.zeros_like(x[:1])
+        return x[:1] if len(x) == 1 else x[t : t + 1]
+
+    def one_step(self, name: str, x: Numbers, line: list[Numbers]) -> Numbers:
+        """A node of a loop, one step on."""
+        node = self.chip.nodes[name]
+        if isinstance(node, Delay):
+            line.append(x)
+            return line.pop(0) if len(line) > node.steps else np.zeros_like(x)
+        return self.through(name, node, x, 1)
+
+    def before_the_first(self, names: tuple[str, ...]) -> dict[str, Numbers]:
+        """What back edges carry at t = 0 (core.interpreter.quiet)."""
+        shapes = self.chip.program.shapes
+        still = quiet(self.chip.program, 1)
+        found = {}
+        for name in names:
+            whole = np.rint(still[name]).astype(np.int32)
+            spread = np.broadcast_to(whole, (self.batch, *shapes[name]))[None]
+            found[name] = inside(spread, shapes[name])
+        return found
+
+
+def narrow(x: Numbers, node: Any) -> Numbers:
+    """The smallest type that the kernels take: spikes as uint8, currents as int32; one step
+    where every step is the same."""
+    still = x[:1] if len(x) > 1 and x.strides[0] == 0 else x
+    return still.astype(np.uint8 if node.content == "spikes" else np.int32)

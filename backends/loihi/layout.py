@@ -1,0 +1,37 @@
+"""Channels last inside, torch's channels first outside.
+
+The event kernels add up runs of output channels, so maps are held as [.., *space, C]. Flat
+shapes have one order only.
+"""
+
+import numpy as np
+
+from ...core.arrays import Numbers, Shape
+
+
+def inside(values: Numbers, shape: Shape) -> Numbers:
+    """[.., C, *space] -> [.., *space, C], contiguous."""
+    if len(shape) < 2:
+        return values
+    lead = values.ndim - len(shape)
+    order = (*range(lead), *range(lead + 1, values.ndim), lead)
+    return np.ascontiguousarray(values.transpose(order))
+
+
+def outside(values: Numbers, shape: Shape) -> Numbers:
+    """[.., *space, C] -> [.., C, *space], contiguous."""
+    if len(shape) < 2:
+        return values
+    lead = values.ndim - len(shape)
+    order = (*range(lead), values.ndim - 1, *range(lead, values.ndim - 1))
+    return np.ascontiguousarray(values.transpose(order))
+
+
+def shaped(shape: Shape) -> Shape:
+    """The shape inside."""
+    return (*shape[1:], shape[0]) if len(shape) > 1 else shape
+
+
+def spread(values: Numbers, shape: Shape) -> Numbers:
+    """A parameter of shape () or `shape` as one number a neuron, in the order inside."""
+    return inside(np.broadcast_to(values, shape), shape).reshape(-1)

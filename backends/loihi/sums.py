@@ -1,0 +1,211 @@
+"""Synapses: whole numbers in, exact sums out, for all steps and samples at once.
+
+Two ways to the same integers. Dense: a convolution or product in float32 while the bound of the
+sum is below 2^24, in float64 beyond, on torch; sums of whole numbers are exact there whatever
+their order. By events (numba), where little arrives: work grows with the spikes. A convolution
+that came from merging a pool into it (kernel kron(W, ones(k, k))) is taken apart again for the
+dense way: summing first is k^2 times less work and the same integers.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ...core.arrays import Numbers, Shape
+from ...core.chip_nodes import ChipSynapse
+from ...core.errors import UnsupportedNode
+from ...core.loihi import shifted_sum
+from ...core.nodes import Conv, Linear, Node, Pool, SumPool2d
+from . import events
+from .bounds import FLOAT32
+
+EVENTS_BELOW = {"Linear": 0.35, "Conv": 0.04}  # share of inputs that arrive; measured
+
+
+def torch_or_none() -> Any:
+    """torch, if it is there; the event kernels need none."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        return None
+    return torch
+
+
+class Synapse:
+    """One synapse node. `heard`: bound of |input|; `bound`: of the sum before its exponent."""
+
+    def __init__(self, node: ChipSynapse, shape: Shape, heard: int, bound: int) -> None:
+        self.node = node
+        self.exact32 = bound < FLOAT32
+        self.torch = torch_or_none()
+        self.inner = made(node.synapse, shape, self)
+        self.way = "none yet"  # what ran last, for reports
+
+    def run(self, x: Numbers) -> Numbers:
+        """x [T, B, *in] (channels last) -> sums [T, B, *out], float32 or int32 whole numbers."""
+        lead = x.shape[:2]
+        flat = x.reshape(-1, *x.shape[2:])
+        total = self.inner.run(flat)
+        if self.inner.bias is not None:
+            total = total + self.inner.bias.astype(total.dtype)
+        if self.node.weight_exp:
+            total = shifted_sum(total.astype(np.int64), self.node.weight_exp).astype(np.int32)
+        return np.ascontiguousarray(total).reshape(*lead, *total.shape[1:])
+
+    def rare(self, x: Numbers, kind: str) -> bool:
+        """Whether so little arrives that events win."""
+        if self.torch is None:
+            return True
+        return bool(np.count_nonzero(x) < EVENTS_BELOW[kind] * x.size)
+
+    def tensor(self, x: Numbers) -> Any:
+        """As a float tensor that holds the sums exactly."""
+        kind = self.torch.float32 if self.exact32 else self.torch.float64
+        return self.torch.from_numpy(np.ascontiguousarray(x)).to(kind)
+
+    def numbers(self, total: Any) -> Numbers:
+        """A tensor of sums; float64 ones become int32, which the bound allows."""
+        found: Numbers = total.numpy()
+        return found if self.exact32 else found.astype(np.int32)
+
+
+class Dense:
+    """x [M, N] -> [M, O]."""
+
+    def __init__(self, node: Linear, owner: Synapse) -> None:
+        self.owner = owner
+        self.bias = None if node.bias is None else node.bias.astype(np.int32)
+        rows = np.ascontiguousarray(node.weight.T)
+        small = np.abs(node.weight).max(initial=0) < 1 << 15
+        self.rows = rows.astype(np.int16 if small else np.int32)
+        self.weight = None if owner.torch is None else owner.tensor(rows)
+
+    def run(self, x: Numbers) -> Numbers:
+        """Sums."""
+        if self.owner.rare(x, "Linear"):
+            self.owner.way = "events"
+            out = np.empty((len(x), self.rows.shape[1]), np.int32)
+            events.dense(x, self.rows, out)
+            return out
+        self.owner.way = "dense"
+        return self.owner.numbers(self.owner.tensor(x) @ self.weight)
+
+
+class Convolution:
+    """x [M, *space, C] -> [M, *space, O]. Groups and a single axis become the plain form."""
+
+    def __init__(self, node: Conv, owner: Synapse, shape: Shape) -> None:
+        self.owner = owner
+        self.one_axis = node.weight.ndim == 3
+        weight = node.weight[:, :, None] if self.one_axis else node.weight
+        sizes = [tuple(getattr(node, key)) for key in ("stride", "padding", "dilation")]
+        if self.one_axis:
+            sizes = [(1, *sizes[0]), (0, *sizes[1]), (1, *sizes[2])]
+        self.stride, self.padding, self.dilation = ((int(a), int(b)) for a, b in sizes)
+        self.groups = node.groups
+        self.bias = None if node.bias is None else node.bias.astype(np.int32)
+        self.out = (
+            (1, *node.output_shape(shape)[1:]) if self.one_axis else node.output_shape(shape)[1:]
+        )
+        self.outputs = len(weight)
+        self.rows = None if node.groups > 1 else rows_of(weight)
+        self.pool, self.small = (1, 1), weight
+        space = (1, *shape[1:]) if self.one_axis else shape[1:]
+        if node.groups == 1 and self.dilation == (1, 1):
+            self.pool, self.small = taken_apart(weight, self.stride, self.padding, space)
+        self.weight = None if owner.torch is None else owner.tensor(self.small)
+
+    def run(self, x: Numbers) -> Numbers:
+        """Sums."""
+        flat = x[:, None] if self.one_axis else x
+        if self.rows is not None and self.owner.rare(flat, "Conv"):
+            self.owner.way = "events"
+            out = np.empty((len(flat), *self.out, self.outputs), np.int32)
+            events.conv(flat, self.rows, out, self.stride, self.padding, self.dilation)
+        else:
+            self.owner.way = "dense"
+            out = self.dense(flat)
+        return out[:, 0] if self.one_axis else out
+
+    def dense(self, x: Numbers) -> Numbers:
+        """On torch; memory stays channels last."""
+        torch = self.owner.torch
+        if torch is None:
+            raise UnsupportedNode(
+                "backend 'loihi' needs torch for a convolution with groups: "
+                "pip install 'spikeport[loihi]'"
+            )
+        functional = torch.nn.functional
+        maps = self.owner.tensor(x).permute(0, 3, 1, 2)
+        stride, padding = self.stride, self.padding
+        if self.pool != (1, 1):
+            maps = functional.avg_pool2d(maps, self.pool, divisor_override=1)
+            stride = (stride[0] // self.pool[0], stride[1] // self.pool[1])
+            padding = (padding[0] // self.pool[0], padding[1] // self.pool[1])
+        total = functional.conv2d(
+            maps, self.weight, None, stride, padding, self.dilation, self.groups
+        )
+        return self.owner.numbers(total.permute(0, 2, 3, 1))
+
+
+class Sum:
+    """A sum pool: x [M, H, W, C] -> [M, H', W', C]."""
+
+    def __init__(self, node: Pool) -> None:
+        self.node = node
+        self.bias = None
+
+    def run(self, x: Numbers) -> Numbers:
+        """Sums, as int32."""
+        (py, px), (ky, kx), (sy, sx) = self.node.padding, self.node.kernel, self.node.stride
+        if py or px:
+            x = np.pad(x, ((0, 0), (py, py), (px, px), (0, 0)))
+        rows, columns = (x.shape[1] - ky) // sy + 1, (x.shape[2] - kx) // sx + 1
+        total = np.zeros((len(x), rows, columns, x.shape[3]), np.int32)
+        for y in range(ky):
+            for z in range(kx):
+                total += x[:, y : y + rows * sy : sy, z : z + columns * sx : sx].astype(np.int32)
+        return total
+
+
+def made(node: Node, shape: Shape, owner: Synapse) -> Any:
+    """What computes a synapse's sums."""
+    if isinstance(node, Linear):
+        return Dense(node, owner)
+    if isinstance(node, Conv):
+        return Convolution(node, owner, shape)
+    assert isinstance(node, SumPool2d)
+    return Sum(node)
+
+
+def rows_of(weight: Numbers) -> Numbers:
+    """[O, C, ky, kx] -> [C, ky, kx, O], as small whole numbers."""
+    small = np.abs(weight).max(initial=0) < 1 << 15
+    rows = np.ascontiguousarray(weight.transpose(1, 2, 3, 0))
+    return rows.astype(np.int16 if small else np.int32)
+
+
+def taken_apart(
+    weight: Numbers, stride: tuple[int, int], padding: tuple[int, int], space: Shape
+) -> tuple[tuple[int, int], Numbers]:
+    """(pool, small kernel) such that weight = kron(small, ones(pool)) and summing first gives
+    the same map; the pool is (1, 1) where there is none."""
+    pools = []
+    for axis in (0, 1):
+        size = weight.shape[2 + axis]
+        found = 1
+        for k in range(size, 1, -1):
+            fits = size % k == 0 and stride[axis] % k == 0 and padding[axis] % k == 0
+            whole = space[axis] % k == 0 or padding[axis] == 0
+            if fits and whole and repeats(weight, k, axis):
+                found = k
+                break
+        pools.append(found)
+    small = weight[:, :, :: pools[0], :: pools[1]]
+    return (pools[0], pools[1]), np.ascontiguousarray(small)
+
+
+def repeats(weight: Numbers, k: int, axis: int) -> bool:
+    """Whether every k entries along a kernel axis are the same."""
+    first = np.take(weight, range(0, weight.shape[2 + axis], k), axis=2 + axis)
+    return bool((first.repeat(k, axis=2 + axis) == weight).all())
