@@ -19,12 +19,15 @@ def frozen(values: ArrayLike) -> Array:
     return array
 
 
-def frozen_integers(values: ArrayLike) -> NDArray[np.int64]:
-    """A read-only int64 array of the values, which must be whole numbers."""
+def collapsed_integers(values: ArrayLike) -> NDArray[np.int64]:
+    """A read-only int64 array of the values, which must be whole numbers; shape () if all are
+    the same."""
     given = np.asarray(values)
     array = given.astype(np.int64)
     if not np.array_equal(array, given):
         raise ValueError("these values are not whole numbers")
+    if array.ndim and array.size and bool((array == array.flat[0]).all()):
+        array = np.array(array.flat[0])
     array.flags.writeable = False
     return array
 

@@ -4,12 +4,12 @@ A quantised network is one graph: the host's part in real numbers (encoder, read
 `ToChip` where a current enters, `ChipSynapse` and `ChipNeuron` on the chip.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from . import loihi
-from .arrays import Array, Shape, frozen, frozen_integers
+from .arrays import Array, Shape, collapsed, collapsed_integers, frozen
 from .errors import QuantisationError
 from .linear import apply
 from .loihi import Integers, SignMode
@@ -38,16 +38,18 @@ class ChipSynapse(Node):
 
     synapse: a Linear, Conv or SumPool2d (weights of 1) whose numbers are whole and on the grid
     of (weight_bits, sign_mode). A bias of the synapse enters the current: host constants.
-    scale: weight units per unit of the real network, for reading only.
+    scale: weight units per unit of the real network, one number or one an output channel; for
+    reading only.
     """
 
     synapse: Node
     weight_exp: int = 0
     weight_bits: int = 8
     sign_mode: SignMode = SignMode.MIXED
-    scale: float = 1.0
+    scale: Array = field(default_factory=lambda: frozen(1.0))
 
     def check(self) -> None:
+        self._set("scale", collapsed(self.scale))
         if not isinstance(self.synapse, Linear | Conv | SumPool2d):
             raise QuantisationError(f"{self.synapse.kind} is not a synapse that the chip has")
         if isinstance(self.synapse, SumPool2d):
@@ -90,9 +92,10 @@ class ChipNeuron(Node):
     """A population in the chip's registers; see `loihi.Registers` for their meaning.
 
     scale: chip units (one weight unit = 1; states are 64 times that) per unit of the real
-    network, for reading only. current: added to the drive every step (a bias on the synapse).
-    simulator_only: du may be -1 and dv 4096, a current that never fades and a membrane that keeps
-    nothing, which the CPU models take and the chip's 12-bit registers do not.
+    network, one number or one a neuron, for reading only. current: added to the drive every
+    step (a bias on the synapse). simulator_only: du may be -1 and dv 4096, a current that never
+    fades and a membrane that keeps nothing, which the CPU models take and the chip's 12-bit
+    registers do not.
     """
 
     shape: Shape
@@ -104,7 +107,7 @@ class ChipNeuron(Node):
     current: Integers | None = None
     reset: str = "value"
     refractory: int = 0
-    scale: float = 1.0
+    scale: Array = field(default_factory=lambda: frozen(1.0))
     simulator_only: bool = False
 
     def check(self) -> None:
@@ -112,7 +115,7 @@ class ChipNeuron(Node):
             value = getattr(self, name)
             if value is None:
                 continue
-            value = frozen_integers(value)
+            value = collapsed_integers(value)
             if value.shape not in ((), self.shape):
                 raise QuantisationError(
                     f"{name} has shape {list(value.shape)}; [] or {list(self.shape)} is meant"
@@ -122,7 +125,7 @@ class ChipNeuron(Node):
                 beyond = self.simulator_only and name in ("du", "dv")
                 loihi.in_range("a neuron", f"{name} (simulator)" if beyond else name, value)
         loihi.in_range("a neuron", "bias_exp", self.bias_exp)
-        self._set("scale", float(frozen(self.scale)))
+        self._set("scale", collapsed(self.scale))
 
     @property
     def spiking(self) -> bool:

@@ -38,7 +38,7 @@ class SynapseIntegers(Part):
     weight_exp: int = 0
     weight_bits: int = 8
     sign_mode: Literal["MIXED", "EXCITATORY", "INHIBITORY"] = "MIXED"
-    scale: float = 1.0
+    scale: float | list[float] = 1.0
     bias: bool = False
 
 
@@ -51,7 +51,7 @@ class NeuronIntegers(Part):
     bias_mant: Whole = 0
     bias_exp: int = 0
     current: Whole | None = None
-    scale: float = 1.0
+    scale: float | list[Any] = 1.0
     simulator_only: bool = False
 
 
@@ -84,7 +84,7 @@ def annotation(network: Network) -> ChipMetadata:
                 weight_exp=node.weight_exp,
                 weight_bits=node.weight_bits,
                 sign_mode=node.sign_mode.name,
-                scale=node.scale,
+                scale=node.scale.tolist(),
                 bias=getattr(node.synapse, "bias", None) is not None,
             )
         elif isinstance(node, ChipNeuron):
@@ -95,7 +95,7 @@ def annotation(network: Network) -> ChipMetadata:
                 bias_mant=node.bias_mant.tolist(),
                 bias_exp=node.bias_exp,
                 current=None if node.current is None else node.current.tolist(),
-                scale=node.scale,
+                scale=node.scale.tolist(),
                 simulator_only=node.simulator_only,
             )
         elif isinstance(node, ToChip):
@@ -159,8 +159,8 @@ def bias_homes(network: Network) -> Homes:
         if not constant.any():
             continue
         found.add(name)
-        home = fitting_home(network, name, constant)
-        homes[home[0]] = home[1] / node.scale
+        source, values = fitting_home(network, name, constant / node.scale)
+        homes[source] = values
     homes.moved = frozenset(found)
     return homes
 
@@ -197,7 +197,7 @@ def real_synapse(node: ChipSynapse, added: Array | None) -> Node:
     bias = None if inner.bias is None else frozen(inner.bias * unit)
     return replace(
         inner,
-        weight=frozen(inner.weight * unit),
+        weight=frozen(inner.weight * along(unit, inner.weight)),
         bias=bias if added is None else frozen(added),
     )
 
@@ -247,15 +247,15 @@ def chip_synapse(name: str, node: Node | None, told: SynapseIntegers) -> ChipSyn
     if isinstance(node, SumPool2d):
         inner: Node = node
     elif isinstance(node, Linear | Conv):
-        unit = told.scale / 2.0**told.weight_exp
+        unit = frozen(told.scale) / 2.0**told.weight_exp
         bias = None
         if told.bias and node.bias is not None:
-            bias = frozen(whole(name, "bias", node.bias * unit))
+            bias = whole(name, "bias", node.bias * unit)
         inner = replace(node, weight=frozen(whole(name, "weight", node.weight * unit)), bias=bias)
     else:
         raise NetworkError(f"metadata says that {name!r} is a chip synapse; the graph has none")
     mode = SignMode[told.sign_mode]
-    return ChipSynapse(inner, told.weight_exp, told.weight_bits, mode, told.scale)
+    return ChipSynapse(inner, told.weight_exp, told.weight_bits, mode, frozen(told.scale))
 
 
 def whole(name: str, what: str, values: Array) -> Array:
@@ -268,7 +268,12 @@ def whole(name: str, what: str, values: Array) -> Array:
             f"node {name!r}: {what} {worst:.9g} (in chip units) is not whole: the file was "
             "changed after it was quantised"
         )
-    return rounded
+    return frozen(rounded)
+
+
+def along(unit: Array, weight: Array) -> Array:
+    """One number per output channel, laid along a weight's first axis."""
+    return unit.reshape(-1, *(1,) * (weight.ndim - 1)) if np.ndim(unit) else unit
 
 
 def chip_neuron(name: str, node: Node | None, told: NeuronIntegers) -> ChipNeuron:
@@ -285,7 +290,7 @@ def chip_neuron(name: str, node: Node | None, told: NeuronIntegers) -> ChipNeuro
         None if told.current is None else registers(told.current),
         node.reset,
         node.refractory,
-        told.scale,
+        frozen(told.scale),
         told.simulator_only,
     )
     expected = real_neuron(made, False)

@@ -1,5 +1,6 @@
 """From real numbers to Loihi's integers: what goes on the chip, at which scale."""
 
-from .quantise import Quantise
+from .options import Options
+from .quantise import Quantise, Quantised
 
-__all__ = ["Quantise"]
+__all__ = ["Options", "Quantise", "Quantised"]

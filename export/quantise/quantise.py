@@ -9,29 +9,34 @@ from ...core.errors import QuantisationError
 from ...core.network import Edge, Network
 from ...core.nodes import Node, SumPool2d
 from ..passes.edit import free_name
+from .layers import Layer, layers_of
+from .options import Options, Runner, by_interpreter
 from .partition import Partition, partition
-from .registers import Bits
-from .scale import Chosen, choose, layers_of
+from .scale import Chosen, choose
 
 
 @dataclass(frozen=True)
 class Quantised:
-    """A network in the chip's integers, and what each population's choice cost."""
+    """A network in the chip's integers, what each population's choice cost, and the populations
+    with what they heard on the calibration data."""
 
     network: Network
     chosen: Mapping[str, Chosen]
+    layers: Mapping[str, Layer]
 
 
 @dataclass(frozen=True)
 class Quantise:
     """calibration: Input node -> [T, B, *shape], real inputs of the kind the network will see.
+    run: an engine that gives the interpreter's bits, faster.
 
-    Weights get `bits.weight` bits (mixed signs), decays 12, thresholds and biases the same
+    Weights get `options.bits` bits (mixed signs), decays 12, thresholds and biases the same
     scale as the weights of their population.
     """
 
     calibration: Mapping[str, Numbers]
-    bits: Bits = field(default_factory=Bits)
+    options: Options = field(default_factory=Options)
+    run: Runner = by_interpreter
     name: str = "quantise"
 
     def apply(self, network: Network) -> Quantised:
@@ -42,9 +47,10 @@ class Quantise:
             raise QuantisationError(f"node {left[0]!r} must be lowered before quantisation")
         parts = partition(network)
         layers = layers_of(network, parts, self.calibration)
-        chosen = {name: choose(layer, self.bits) for name, layer in layers.items()}
+        chosen = {n: choose(layer, self.options, self.run) for n, layer in layers.items()}
         made = rebuilt(network, parts, chosen)
-        return Quantised(made.changed(history=(*network.history, self.name)), chosen)
+        history = (*network.history, f"{self.name}:{self.options.method}:{self.options.bits}")
+        return Quantised(made.changed(history=history), chosen, layers)
 
 
 def rebuilt(network: Network, parts: Partition, chosen: Mapping[str, Chosen]) -> Network:
@@ -73,7 +79,7 @@ def rebuilt(network: Network, parts: Partition, chosen: Mapping[str, Chosen]) ->
     grown = network
     for source, target in parts.entries:
         name = free_name(grown, f"{target}.enter")
-        nodes[name] = ToChip(chosen[target].neuron.shape, chosen[target].scale)
+        nodes[name] = ToChip(chosen[target].neuron.shape, float(chosen[target].scale))
         edges.remove((source, target))
         edges += [(source, name), (name, target)]
         origin[name] = None

@@ -1,34 +1,39 @@
 """Real numbers -> the chip's registers, for a given scale. Rounding is half to even.
 
-scale: chip units a real unit; one chip unit is one weight unit, states are 64 times finer.
+scale: chip units a real unit, one number or one an output channel; one chip unit is one weight
+unit, states are 64 times finer.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from ...core import loihi
-from ...core.arrays import Array, frozen
+from ...core.arrays import Array, Shape, collapsed, frozen
 from ...core.chip_nodes import ChipNeuron, ChipSynapse
 from ...core.errors import QuantisationError
 from ...core.loihi import Integers, SignMode
 from ...core.nodes import Conv, Linear, Neuron, Node, SumPool2d
+from .options import Options
 
 MODE = SignMode.MIXED
+Round = Literal["nearest", "down", "up"]
+ROUND = {"nearest": np.rint, "down": np.floor, "up": np.ceil}
 
 
 @dataclass(frozen=True)
-class Bits:
-    """Word widths that the user may choose."""
+class Rounding:
+    """How the two decays are rounded to 12 bits."""
 
-    weight: int = 8
+    v: Round = "nearest"
+    u: Round = "nearest"
 
 
-def rounded(values: Array) -> Integers:
+def rounded(values: Array, how: Round = "nearest") -> Integers:
     """To whole numbers."""
-    return np.rint(values).astype(np.int64)
+    return np.asarray(ROUND[how](values)).astype(np.int64)
 
 
 def largest(bits: int) -> int:
@@ -37,86 +42,128 @@ def largest(bits: int) -> int:
     return (MODE.value[1] // step) * step
 
 
-def synapse(node: Node, scale: float, bits: Bits) -> ChipSynapse:
+def by_output(scale: Array, weight: Array) -> Array:
+    """A scale per output channel, laid along a weight's first axis."""
+    return scale.reshape(-1, *(1,) * (weight.ndim - 1)) if scale.ndim else scale
+
+
+def by_neuron(scale: Array, shape: Shape) -> Array:
+    """A scale per output channel as one number a neuron (or one for all)."""
+    if scale.ndim == 0:
+        return scale
+    return frozen(np.broadcast_to(scale.reshape(-1, *(1,) * (len(shape) - 1)), shape))
+
+
+def top_weight(weight: Array, options: Options) -> float:
+    """The largest |weight| that must not be clipped."""
+    sizes = np.abs(weight)
+    if options.method == "percentile" and sizes.size:
+        return float(np.percentile(sizes, options.percentile))
+    return float(sizes.max(initial=0.0))
+
+
+def synapse(node: Node, scale: Array, options: Options) -> ChipSynapse:
     """A layer's weights at `scale`, its bias left out; weights beyond the range are clipped.
 
-    A dense layer chooses its own exponent, so that its largest weight uses the whole range. A
-    convolution has none.
+    A dense layer chooses its own exponent: the smallest that clips no weight that counts, or,
+    by 'mse', the one that errs least. A convolution has none.
     """
     if isinstance(node, SumPool2d):
-        return ChipSynapse(node, scale=1.0)
+        return ChipSynapse(node)
     assert isinstance(node, Linear | Conv)
-    exponent = 0 if isinstance(node, Conv) else exponent_for(node.weight, scale, bits)
-    step = loihi.grid_step(bits.weight, MODE)
-    units = node.weight * (scale / 2.0**exponent)
-    least = math.ceil(MODE.value[0] / step) * step
-    kept = np.clip(np.rint(units / step) * step, least, largest(bits.weight))
-    weight = frozen(kept)
-    made: Node
+    units = node.weight * by_output(scale, node.weight)
     if isinstance(node, Conv):
-        made = Conv(weight, None, node.stride, node.padding, node.dilation, node.groups)
+        exponent = 0
+        kept = on_grid(units, options.bits)
+        made: Node = Conv(kept, None, node.stride, node.padding, node.dilation, node.groups)
     else:
-        made = Linear(weight)
-    return ChipSynapse(made, exponent, bits.weight, MODE, scale)
+        exponent = exponent_for(units, options)
+        made = Linear(on_grid(units / 2.0**exponent, options.bits))
+    return ChipSynapse(made, exponent, options.bits, MODE, scale)
 
 
-def exponent_for(weight: Array, scale: float, bits: Bits) -> int:
-    """The smallest exponent at which the largest weight is not clipped."""
-    top = float(np.abs(weight).max(initial=0.0)) * scale
+def on_grid(units: Array, bits: int) -> Array:
+    """The nearest weights that the chip keeps."""
+    step = loihi.grid_step(bits, MODE)
+    least = math.ceil(MODE.value[0] / step) * step
+    return frozen(np.clip(np.rint(units / step) * step, least, largest(bits)))
+
+
+def exponent_for(units: Array, options: Options) -> int:
+    """The exponent of a dense layer's weights."""
+    top = top_weight(units, options)
     if top == 0:
         return 0
     least, most = loihi.RANGES["weight_exp"]
-    return int(np.clip(math.ceil(math.log2(top / largest(bits.weight))), least, most))
+    smallest = int(np.clip(math.ceil(math.log2(top / largest(options.bits))), least, most))
+    if options.method != "mse":
+        return smallest
+    tried = [e for e in (smallest, smallest - 1, smallest - 2) if e >= least]
+    return min(tried, key=lambda e: error(units / 2.0**e, options.bits) * 4.0**e)
 
 
-def clipped(node: Node, scale: float, bits: Bits) -> int:
-    """How many weights the range cuts at this scale."""
+def error(units: Array, bits: int) -> float:
+    """Squared error of putting weights on the grid."""
+    return float(((on_grid(units, bits) - units) ** 2).sum())
+
+
+def clipped(node: Node, made: ChipSynapse, scale: Array, options: Options) -> int:
+    """How many weights the range cuts."""
     if not isinstance(node, Linear | Conv):
         return 0
-    exponent = 0 if isinstance(node, Conv) else exponent_for(node.weight, scale, bits)
-    limit = largest(bits.weight) + loihi.grid_step(bits.weight, MODE) / 2
-    return int((np.abs(node.weight) * (scale / 2.0**exponent) > limit).sum())
+    limit = largest(options.bits) + loihi.grid_step(options.bits, MODE) / 2
+    units = node.weight * by_output(scale, node.weight) / 2.0**made.weight_exp
+    return int((np.abs(units) > limit).sum())
 
 
-def neuron(name: str, node: Neuron, scale: float, synapse_bias: Array) -> ChipNeuron:
+def neuron(
+    name: str,
+    node: Neuron,
+    scale: Array,
+    synapse_bias: Array,
+    rounding: Rounding | None = None,
+) -> ChipNeuron:
     """A population's registers. synapse_bias: sum of the biases of the layers before it, in
     real units, shape () or the population's. QuantisationError names the register that cannot
     hold its number, with what is needed and what there is."""
+    how = rounding or Rounding()
     assert node.threshold is not None
+    each = by_neuron(scale, node.shape)
     membrane = frozen(node.bias)
     current = None
     if node.decay_u is None:
         membrane = frozen(membrane + synapse_bias)
-        du = np.asarray(loihi.ONE - 1)  # the current is forgotten each step
+        du: Any = np.asarray(loihi.ONE - 1)  # the current is forgotten each step
     else:
-        du = rounded((1 - node.decay_u) * loihi.ONE) - 1
-        current = rounded(frozen(synapse_bias * scale)) if synapse_bias.any() else None
-    mant, exp = bias_registers(name, membrane, scale)
-    registers: dict[str, Any] = {
+        du = rounded(frozen((1 - node.decay_u) * loihi.ONE), how.u) - 1
+        current = rounded(frozen(synapse_bias * each)) if synapse_bias.any() else None
+    mant, exp = bias_registers(name, frozen(membrane * each))
+    numbers: dict[str, Any] = {
         "du": du,
-        "dv": rounded((1 - node.decay_v) * loihi.ONE),
-        "vth": rounded(node.threshold * scale),
+        "dv": rounded(frozen((1 - node.decay_v) * loihi.ONE), how.v),
+        "vth": rounded(collapsed(node.threshold * each)),
     }
-    for register, values in registers.items():
+    for register, values in numbers.items():
         loihi.in_range(f"node {name!r}", register, values)
     return ChipNeuron(
         node.shape,
-        **registers,
+        **numbers,
         bias_mant=mant,
         bias_exp=exp,
         current=current,
         reset=node.reset,
         refractory=node.refractory,
-        scale=scale,
+        scale=each,
     )
 
 
-def bias_registers(name: str, bias: Array, scale: float) -> tuple[Integers, int]:
-    """(mantissa, exponent) of a membrane bias: the smallest exponent that holds the largest."""
-    states = bias * scale * (1 << loihi.SHIFT)
+def bias_registers(name: str, units: Array) -> tuple[Integers, int]:
+    """(mantissa, exponent) of a membrane bias in chip units: the smallest exponent that holds
+    the largest."""
+    states = units * (1 << loihi.SHIFT)
     most = loihi.RANGES["bias_mant"][1]
     for exp in range(loihi.RANGES["bias_exp"][1] + 1):
-        mant = rounded(states / 2.0**exp)
+        mant = rounded(frozen(states / 2.0**exp))
         if np.abs(mant).max(initial=0) <= most:
             return mant, exp
     top = float(np.abs(states).max())
@@ -125,6 +172,24 @@ def bias_registers(name: str, bias: Array, scale: float) -> tuple[Integers, int]
         f"{math.ceil(math.log2(top)) + 1} bits; the chip has a 13-bit mantissa shifted by at "
         "most 7; choose a smaller scale"
     )
+
+
+def drift(node: Neuron, made: ChipNeuron, scale: Array, bias: Array, steps: int) -> float:
+    """How far rounded biases can move a membrane over `steps` steps without a spike, as a share
+    of the threshold, in the worst neuron."""
+    assert node.threshold is not None
+    each = by_neuron(scale, node.shape)
+    wanted = node.bias + (bias if node.decay_u is None else 0.0)
+    states = made.bias_mant << made.bias_exp
+    off = np.abs(states / (each * (1 << loihi.SHIFT)) - wanted)
+    if node.decay_u is not None and made.current is not None:
+        off = off + np.abs(made.current / each - bias) * piled(node.decay_u, steps)
+    return float(np.max(off * piled(node.decay_v, steps) / np.maximum(node.threshold, 1e-30)))
+
+
+def piled(decay: Array, steps: int) -> Array:
+    """What a constant of 1 grows to: 1 + a + a^2 + ... over `steps` steps."""
+    return np.asarray(sum(decay**t for t in range(steps)))
 
 
 def refuse_unlike(name: str, node: Neuron) -> None:

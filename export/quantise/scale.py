@@ -1,66 +1,64 @@
-"""Which scale a population gets: the one whose integers spike most like the real numbers on
-calibration data, layer by layer, each fed with the real network's own spikes."""
+"""Which scale a population gets, and how its decays are rounded, by the method that was asked
+for. What is tried is always the population alone, fed with the real network's own spikes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ...core import interpreter, loihi
-from ...core.arrays import Array, Numbers, Shape, frozen
-from ...core.chip_nodes import ChipNeuron, ChipSynapse, ToChip
+from ...core import loihi
+from ...core.arrays import Array, frozen
+from ...core.chip_nodes import ChipNeuron, ChipSynapse
 from ...core.errors import QuantisationError
-from ...core.linear import apply
-from ...core.network import Network
-from ...core.nodes import Conv, Input, Linear, Neuron, Node, Output
-from ...core.schedule import compile
+from ...core.nodes import Conv, Linear, Node
 from . import registers
-from .partition import Partition
-from .registers import Bits
+from .layers import Layer, broadcast_bias, run_alone
+from .options import Options, Runner, by_interpreter
+from .registers import Rounding
 
 STEPS = 2.0 ** np.arange(-1.0, 2.01, 0.25)  # candidates around the scale that clips no weight
 HEADROOM = 4.0  # how far below the current's wrap the largest calibrated drive must stay
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A population with all that feeds it, ready to be tried at any scale.
-
-    drive: real current [T, B, *shape] from the host, with nothing of the chip; None if none.
-    sources: chip synapse -> what it hears in each step, [T, B, *in], from the real network.
-    """
-
-    name: str
-    node: Neuron
-    synapses: Mapping[str, Node]
-    heard: Mapping[str, Numbers]
-    drive: Array | None
-    spikes: Numbers
-    bias: Array
+MOST_UNEQUAL = 8.0  # largest ratio of two channels' scales
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A population at its scale, and what it cost on the calibration data."""
+    """A population at its scale, and what it cost on the calibration data.
 
-    scale: float
+    flipped: share of neuron-steps whose spike differs, fed with the real spikes. drift: of
+    rounded biases, a share of the threshold. largest_drive: of the current's range, 1 is where
+    it wraps.
+    """
+
+    scale: Array
     neuron: ChipNeuron
     synapses: Mapping[str, ChipSynapse]
-    flipped: float  # share of neuron-steps whose spike differs, fed with the real spikes
+    rounding: Rounding
+    flipped: float
     clipped_weights: int
-    largest_drive: float  # of the current's range, 1 is where it wraps
+    drift: float
+    largest_drive: float
 
 
-def choose(layer: Layer, bits: Bits) -> Chosen:
-    """Try every candidate and keep the best; the coarser one of equals."""
+def choose(layer: Layer, options: Options, run: Runner = by_interpreter) -> Chosen:
+    """The best of what the method lets be tried; the coarser of equals.
+
+    QuantisationError if nothing fits the registers at once, with the last reason.
+    """
     registers.refuse_unlike(layer.name, layer.node)
     best: Chosen | None = None
     problem = ""
-    for scale in candidates(layer, bits):
+    for scale in candidates(layer, options):
         try:
-            tried = attempt(layer, scale, bits)
+            tried = attempt(layer, scale, Rounding(), options, run)
         except QuantisationError as error:
             problem = str(error)
+            continue
+        if tried.drift > options.max_drift:
+            problem = (
+                f"rounded biases move the membrane by {tried.drift:.3f} of the threshold in "
+                f"{layer.steps} steps, over {options.max_drift}"
+            )
             continue
         if best is None or tried.flipped < best.flipped:
             best = tried
@@ -70,160 +68,130 @@ def choose(layer: Layer, bits: Bits) -> Chosen:
             "and bias fit the chip's registers at once; rescale the layer in training. The last "
             f"one failed because of {problem}"
         )
+    if options.method == "spikes":
+        best = with_best_rounding(layer, best, options, run)
     return best
 
 
-def candidates(layer: Layer, bits: Bits) -> list[float]:
+def with_best_rounding(layer: Layer, best: Chosen, options: Options, run: Runner) -> Chosen:
+    """Decays rounded the other way where that spikes more like the real numbers: products are
+    cut towards zero, which a decay rounded up can make good."""
+    for rounding in roundings(layer):
+        try:
+            tried = attempt(layer, best.scale, rounding, options, run)
+        except QuantisationError:
+            continue
+        if tried.flipped < best.flipped:
+            best = tried
+    return best
+
+
+def roundings(layer: Layer) -> Iterator[Rounding]:
+    """Every other way to round the decays that are no multiples of 1 / 4096."""
+
+    def ways(decay: Array | None) -> Sequence[registers.Round]:
+        if decay is None or (np.mod(decay * loihi.ONE, 1) == 0).all():
+            return ("nearest",)
+        return ("nearest", "down", "up")
+
+    for v in ways(layer.node.decay_v):
+        for u in ways(layer.node.decay_u):
+            if (v, u) != ("nearest", "nearest"):
+                yield Rounding(v, u)
+
+
+def candidates(layer: Layer, options: Options) -> list[Array]:
     """Scales to try, coarse to fine. The threshold's register and the current's wrap end them
     above; convolutions, whose weights have no exponent, give the middle."""
+    unequal = channel_factors(layer) if options.equalise else frozen(1.0)
     assert layer.node.threshold is not None
-    top = loihi.RANGES["vth"][1] / max(float(layer.node.threshold.max()), 1e-30)
-    reach = largest_sum(layer)
+    widest = float(unequal.max())
+    top = loihi.RANGES["vth"][1] / max(float(layer.node.threshold.max()), 1e-30) / widest
+    reach = layer.largest_sum()
     if reach > 0:
-        top = min(top, loihi.LIMIT / (1 << loihi.SHIFT) / reach / HEADROOM)
+        top = min(top, loihi.LIMIT / (1 << loihi.SHIFT) / reach / HEADROOM / widest)
     convs = [n for n in layer.synapses.values() if isinstance(n, Conv)]
-    weights = [float(np.abs(n.weight).max(initial=0.0)) for n in convs]
-    if any(weights):
-        middle = registers.largest(bits.weight) / max(weights)
-        found = sorted({min(float(middle * step), top) for step in STEPS})
-        return found
-    return [top / 4, top / 2, top]
+    tops = [
+        registers.top_weight(frozen(n.weight * registers.by_output(unequal, n.weight)), options)
+        for n in convs
+    ]
+    if not any(tops):
+        found = [top / 4, top / 2, top] if options.method == "spikes" else [top]
+    else:
+        middle = registers.largest(options.bits) / max(tops)
+        if options.method == "mse":
+            found = [best_by_error(convs, unequal, middle, top, options)]
+        else:
+            steps = STEPS if options.method == "spikes" else (1.0,)
+            found = sorted({min(float(middle * step), top) for step in steps})
+    return [frozen(unequal * scale) for scale in found]
 
 
-def largest_sum(layer: Layer) -> float:
-    """The largest |current| on the calibration data, in real units, with what the synaptic
-    decay lets pile up."""
-    total = np.zeros(())
-    if layer.drive is not None:
-        total = np.abs(layer.drive).max()
-    for name, node in layer.synapses.items():
-        total = total + np.abs(flat_apply(node, layer.heard[name])).max()
-    total = total + np.abs(layer.bias).max()
-    if layer.node.decay_u is not None:
-        total = total / max(1 - float(layer.node.decay_u.max()), 1 / loihi.ONE)
-    return float(total)
+def best_by_error(
+    convs: Sequence[Conv], unequal: Array, middle: float, top: float, options: Options
+) -> float:
+    """The scale at which the convolutions' weights err least, in real units."""
+
+    def wrong(scale: float) -> float:
+        each = unequal * scale
+        units = [c.weight * registers.by_output(each, c.weight) for c in convs]
+        return sum(registers.error(frozen(u), options.bits) for u in units) / scale**2
+
+    return min((min(float(middle * step), top) for step in STEPS), key=wrong)
 
 
-def flat_apply(node: Node, heard: Numbers) -> Array:
-    """A layer over all steps and samples."""
-    return apply(node, frozen(heard.reshape(-1, *heard.shape[2:])))
+def channel_factors(layer: Layer) -> Array:
+    """How much finer each output channel's scale can be than the coarsest: what the largest
+    weight of all is to its own. One number where a host current enters, which has one scale."""
+    nodes = [n for n in layer.synapses.values() if isinstance(n, Linear | Conv)]
+    if layer.drive is not None or len(nodes) != len(layer.synapses) or not nodes:
+        return frozen(1.0)
+    tops = [np.abs(n.weight).reshape(len(n.weight), -1).max(axis=1) for n in nodes]
+    own = np.maximum.reduce(tops)
+    factors = own.max() / np.maximum(own, own.max() / MOST_UNEQUAL)
+    return frozen(factors)
 
 
-def attempt(layer: Layer, scale: float, bits: Bits) -> Chosen:
+def attempt(
+    layer: Layer, scale: Array, rounding: Rounding, options: Options, run: Runner
+) -> Chosen:
     """The layer in integers at this scale, run on what the real network let it hear."""
-    neuron = registers.neuron(layer.name, layer.node, scale, layer.bias)
-    synapses = {n: registers.synapse(node, scale, bits) for n, node in layer.synapses.items()}
-    got = run_alone(layer, neuron, synapses, scale)
-    drive = largest_sum(layer) * scale * (1 << loihi.SHIFT) / loihi.LIMIT
+    synapses = {n: registers.synapse(node, scale, options) for n, node in layer.synapses.items()}
+    bias = layer.bias
+    if options.correct_bias:
+        bias = frozen(bias + mean_error(layer, synapses, scale))
+    neuron = registers.neuron(layer.name, layer.node, scale, bias, rounding)
+    got = run_alone(layer, neuron, synapses, scale, run).spikes["neuron"]
+    drive = layer.largest_sum() * float(scale.max()) * (1 << loihi.SHIFT) / loihi.LIMIT
     return Chosen(
         scale,
         neuron,
         synapses,
+        rounding,
         float((got != layer.spikes).mean()),
-        sum(registers.clipped(n, scale, bits) for n in layer.synapses.values()),
+        sum(
+            registers.clipped(node, synapses[n], scale, options)
+            for n, node in layer.synapses.items()
+        ),
+        registers.drift(layer.node, neuron, scale, bias, layer.steps),
         drive,
     )
 
 
-def run_alone(
-    layer: Layer, neuron: ChipNeuron, synapses: Mapping[str, ChipSynapse], scale: float
-) -> Numbers:
-    """Spikes [T, B, *shape] of the integer layer by itself."""
-    nodes: dict[str, Node] = {"neuron": neuron, "out": Output(neuron.shape)}
-    edges = [("neuron", "out")]
-    inputs: dict[str, Numbers] = {}
+def mean_error(layer: Layer, synapses: Mapping[str, ChipSynapse], scale: Array) -> Array:
+    """What the integer sums miss on average, per output channel, in real units, for every neuron
+    of the population."""
+    total: Array = np.zeros(layer.node.shape)
     for name, chip in synapses.items():
-        nodes[f"in.{name}"] = Input(tuple(layer.heard[name].shape[2:]), "spikes")
-        nodes[f"syn.{name}"] = chip
-        edges += [(f"in.{name}", f"syn.{name}"), (f"syn.{name}", "neuron")]
-        inputs[f"in.{name}"] = layer.heard[name]
-    if layer.drive is not None:
-        nodes["host"] = Input(neuron.shape)
-        nodes["enter"] = ToChip(neuron.shape, scale)
-        edges += [("host", "enter"), ("enter", "neuron")]
-        inputs["host"] = layer.drive
-    alone = Network(nodes, tuple(edges))
-    return interpreter.run(compile(alone), inputs, ("neuron",)).spikes["neuron"]
+        heard = layer.heard[name]
+        flat = heard.reshape(-1, *heard.shape[2:])
+        sums = chip.total(flat).reshape(*heard.shape[:2], *layer.node.shape)
+        missed = layer.sums(name) - sums / registers.by_neuron(scale, layer.node.shape)
+        axes = (0, 1, *range(3, missed.ndim))
+        total = total + broadcast_bias(as_bias(missed.mean(axis=axes)), layer.node.shape)
+    return total
 
 
-def layers_of(
-    network: Network, parts: Partition, signals: Mapping[str, Numbers]
-) -> Mapping[str, Layer]:
-    """Every population with what it heard in a run of the real network on `signals`."""
-    program = compile(network)
-    heard = Heard(network, parts, signals)
-    found: dict[str, Layer] = {}
-    for name in (n for n in program.order if n in parts.populations):
-        node = network.nodes[name]
-        assert isinstance(node, Neuron)
-        synapses: dict[str, Node] = {}
-        drive: Array | None = None
-        bias: Array = np.zeros(())
-        for source in network.sources[name]:
-            late = (source, name) in program.back_edges
-            if source in parts.synapses:
-                synapses[source] = network.nodes[source]
-                bias = bias + broadcast_bias(network.nodes[source], node.shape)
-                continue
-            if (source, name) not in parts.entries:
-                raise QuantisationError(
-                    f"node {name!r} hears {source!r} ({network.nodes[source].kind}) without a "
-                    "weighted layer between them; put one there"
-                )
-            entering = heard.output(source, late)
-            drive = entering if drive is None else drive + entering
-        listened = {s: heard.into(s, (s, name) in program.back_edges) for s in synapses}
-        found[name] = Layer(name, node, synapses, listened, drive, heard.spikes[name], frozen(bias))
-    return found
-
-
-def broadcast_bias(node: Node, shape: Shape) -> Array:
-    """A layer's bias for every neuron of a population behind it."""
-    bias = node.bias if isinstance(node, Linear | Conv) else None
-    if bias is None:
-        return np.zeros(())
-    return frozen(np.broadcast_to(bias.reshape(-1, *(1,) * (len(shape) - 1)), shape))
-
-
-class Heard:
-    """Every signal of a run of the real network, layer by layer."""
-
-    def __init__(self, network: Network, parts: Partition, signals: Mapping[str, Numbers]) -> None:
-        taps = {*parts.synapses, *(a for a, _ in parts.entries), *parts.carriers}
-        watched = tapped(network, taps)
-        run = interpreter.run(compile(watched), signals, network.spiking)
-        self.network = network
-        self.spikes = run.spikes
-        self.tapped = {n: run.outputs[f"tap.{n}"] for n in taps}
-        self.signals = signals
-
-    def output(self, name: str, late: bool) -> Array:
-        """What a node said, [T, B, *shape]; late: a step before, nothing at first."""
-        if name in self.spikes:
-            said = self.spikes[name].astype(np.float64)
-        elif name in self.signals:
-            said = np.asarray(self.signals[name], np.float64)
-        else:
-            said = self.tapped[name]
-        if not late:
-            return said
-        return np.concatenate([np.zeros_like(said[:1]), said[:-1]])
-
-    def into(self, name: str, late: bool) -> Array:
-        """What a node heard, all its sources summed."""
-        back = compile(self.network).back_edges
-        sources = self.network.sources[name]
-        total = self.output(sources[0], late or (sources[0], name) in back)
-        for source in sources[1:]:
-            total = total + self.output(source, late or (source, name) in back)
-        return total
-
-
-def tapped(network: Network, names: set[str]) -> Network:
-    """The network with an Output at each of these nodes."""
-    shapes = compile(network).shapes
-    return network.changed(
-        nodes={**network.nodes, **{f"tap.{n}": Output(shapes[n]) for n in names}},
-        edges=(*network.edges, *((n, f"tap.{n}") for n in names)),
-        meaning=network.meaning,
-    )
+def as_bias(values: Array) -> Node:
+    """One value per output channel, as the bias of a layer."""
+    return Linear(np.zeros((len(values), 1)), frozen(values))

@@ -12,6 +12,7 @@ import pytest
 from spikeport.backends import registry
 from spikeport.backends.conformance import BUILDERS, make
 from spikeport.core import interpreter, store
+from spikeport.core.arrays import frozen
 from spikeport.core.chip_nodes import ChipNeuron, ChipSynapse
 from spikeport.core.chip_store import SynapseIntegers, chip_synapse, real_synapse
 from spikeport.core.errors import NetworkError, SpikeportError
@@ -135,7 +136,7 @@ def test_weights_of_any_scale_come_back(tmp_path: Path) -> None:
         scale = float(random.uniform(3, 3000))
         weight: Any = random.integers(-128, 128, (40, 40)) * 2.0
         moved += int((weight / scale * scale != weight).any())
-        node = ChipSynapse(Linear(weight), int(random.integers(-4, 5)), scale=scale)
+        node = ChipSynapse(Linear(weight), int(random.integers(-4, 5)), scale=frozen(scale))
         told = SynapseIntegers(weight_exp=node.weight_exp, scale=scale)
         back = chip_synapse("w", real_synapse(node, None), told).synapse
         assert isinstance(back, Linear)
