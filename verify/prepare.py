@@ -15,7 +15,8 @@ from ..export.passes.identity_synapses import IdentitySynapses
 from ..export.passes.lower_pooling import AvgToSum, MaxPoolToSpikes, MergePools, PoolsToConv
 from ..export.passes.move_bias import BiasToSynapse, QuietBackEdges
 from ..export.passes.square_convs import ExpandGroups
-from ..export.quantise import Quantise
+from ..export.quantise import Options, Quantise
+from ..export.quantise.options import Runner, by_interpreter
 from ..export.quantise.scale import Chosen
 
 
@@ -30,10 +31,15 @@ class Prepared:
 
 
 def prepare(
-    network: Network, able: Capabilities, calibration: Mapping[str, Numbers] | None = None
+    network: Network,
+    able: Capabilities,
+    calibration: Mapping[str, Numbers] | None = None,
+    options: Options | None = None,
+    run: Runner = by_interpreter,
 ) -> Prepared:
     """Bring the network within the capabilities. calibration: Input node -> [T, B, *shape], for
-    engines that run the chip's integers; QuantisationError if one is needed and not given."""
+    engines that run the chip's integers; QuantisationError if one is needed and not given.
+    options: how to quantise; run: what runs integer networks for the quantiser."""
     lowered = run_passes(network, passes_for(network, able))
     if able.number_format == "real" or network.number_format == "loihi":
         return Prepared(lowered.network, lowered.records)
@@ -42,7 +48,7 @@ def prepare(
             "this engine runs the chip's integers and the network is in real numbers: give "
             "calibration data (--calibrate X.npy)"
         )
-    made = Quantise(calibration).apply(lowered.network)
+    made = Quantise(calibration, options or Options(), run).apply(lowered.network)
     return Prepared(made.network, lowered.records, made.chosen)
 
 

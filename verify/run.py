@@ -16,9 +16,11 @@ from ..core.errors import DataError, NetworkError
 from ..core.network import Network
 from ..core.nodes import Conv
 from ..core.schedule import Program
+from ..export.quantise.options import by_interpreter
 from . import verdict
 from .compare import Tally, read_out
 from .counts import Counter, LayerCounts
+from .emulated import by_emulator
 from .prepare import Prepared, prepare
 from .roots import Roots, find_roots
 
@@ -209,7 +211,7 @@ def opened(
     given = None
     if able.number_format == "loihi" and network.number_format == "real":
         given = None if calibration is None else {only_ports(network)[0]: calibration()}
-    prepared = prepare(network, able, given)
+    prepared = prepare(network, able, given, run=by_emulator() if given else by_interpreter)
     lowered = prepared.network
     there = {lowered.original(n) for n in lowered.spiking}
     missing = [n for n in baseline.populations if n not in there]

@@ -2,7 +2,7 @@
 
 import typer
 
-from . import demo, export, inspect, run, setup, train, verify
+from . import demo, export, inspect, quantise, run, setup, train, verify
 from .base import verb
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
 
 app.command(name="train")(verb(train.train))
 app.command(name="export")(verb(export.export))
+app.command(name="quantise")(verb(quantise.quantise))
 app.command(name="run")(verb(run.run))
 app.command(name="verify")(verb(verify.verify))
 app.command(name="inspect")(verb(inspect.inspect))

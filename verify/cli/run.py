@@ -33,6 +33,7 @@ def run(
     from ...backends import registry
     from ...core import store
     from ...core.recording import checked_inputs
+    from ..emulated import by_emulator
     from ..prepare import prepare
     from ..rename import as_original
 
@@ -42,7 +43,7 @@ def run(
     calibration = None
     if calibrate:
         calibration = checked_inputs(network, named_arrays(calibrate, network))
-    prepared = prepare(network, engine.capabilities(), calibration)
+    prepared = prepare(network, engine.capabilities(), calibration, run=by_emulator())
     wanted = [name for name in record.split(",") if name]
     with engine.open(prepared.network) as session:
         got = session.run(inputs, wanted)

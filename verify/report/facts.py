@@ -10,6 +10,7 @@ from typing import Any
 from ...core import store
 from ...core.errors import SpikeportError
 from ...core.network import Network
+from ...export.quantise.scale import Chosen
 from ..counts import LayerCounts
 from ..energy import estimates
 from ..run import EngineRun, Outcome, Verification
@@ -88,7 +89,7 @@ def engine_facts(outcome: Outcome) -> dict[str, Any]:
         },
         "operations": operations(run.counts, tally.samples),
         "energy": energy(run),
-        "quantisation": quantisation(run),
+        "quantisation": None if run.prepared.chosen is None else quantisation(run.prepared.chosen),
         "passes": [asdict(record) for record in run.prepared.records],
         "seconds": round(run.seconds, 3),
         "samples_per_second": round(tally.samples / run.seconds, 2) if run.seconds else None,
@@ -159,16 +160,16 @@ def energy(run: EngineRun) -> list[dict[str, Any]]:
     ]
 
 
-def quantisation(run: EngineRun) -> dict[str, Any] | None:
-    """Each population's scale, of a network that was quantised for this engine."""
-    if run.prepared.chosen is None:
-        return None
+def quantisation(chosen: Mapping[str, Chosen]) -> dict[str, Any]:
+    """Each population's scale, of a network that was quantised."""
     return {
         name: {
-            "scale": c.scale,
+            "scale": c.scale.tolist() if c.scale.ndim else float(c.scale),
+            "decay_rounding": asdict(c.rounding),
             "flipped_share_on_calibration": c.flipped,
+            "bias_drift_of_threshold": c.drift,
             "clipped_weights": c.clipped_weights,
             "largest_drive_of_range": c.largest_drive,
         }
-        for name, c in run.prepared.chosen.items()
+        for name, c in chosen.items()
     }

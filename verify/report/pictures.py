@@ -15,19 +15,45 @@ MAX_NEURONS = 100  # rows of the raster
 
 def pictures(told: Mapping[str, Any], result: Verification) -> dict[str, str]:
     """Title -> SVG. BackendUnavailable if matplotlib is not there."""
-    try:
-        import matplotlib
-    except ModuleNotFoundError as error:
-        raise BackendUnavailable(
-            "the HTML report needs matplotlib: pip install 'spikeport[report]'"
-        ) from error
-    matplotlib.use("svg")
+    ready()
     found = {"Spike rate of each layer": rates(told)}
     raster_picture = raster(result)
     if raster_picture:
         found["Spikes of one sample"] = raster_picture
     found["Where divergence begins"] = divergence(told)
     return found
+
+
+def ready() -> None:
+    """BackendUnavailable if matplotlib is not there."""
+    try:
+        import matplotlib
+    except ModuleNotFoundError as error:
+        raise BackendUnavailable(
+            "pictures need matplotlib: pip install 'spikeport[report]'"
+        ) from error
+    matplotlib.use("svg")
+
+
+def quantisation_cost(cost: Mapping[str, Any]) -> str:
+    """Flipped spikes of each layer, by itself and end to end."""
+    ready()
+    import matplotlib.pyplot as plt
+
+    names = [layer["name"] for layer in cost["layers"]]
+    figure, grid = plt.subplots(1, 2, figsize=(max(6, 2 + 1.2 * len(names)), 3))
+    for axes, key, title in (
+        (grid[0], "flipped", "flipped spikes, %"),
+        (grid[1], "smape", "SMAPE of rates, %"),
+    ):
+        for i, side in enumerate(("single", "cumulative")):
+            values = [100 * layer[side][key] for layer in cost["layers"]]
+            axes.bar(np.arange(len(names)) + 0.4 * i, values, 0.4, label=side)
+        axes.set_xticks(np.arange(len(names)) + 0.2, names, fontsize=7)
+        axes.set_title(title, fontsize=9)
+        axes.legend(fontsize=7)
+    figure.tight_layout()
+    return svg(figure)
 
 
 def svg(figure: Any) -> str:
