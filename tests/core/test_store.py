@@ -45,7 +45,7 @@ def lone(path: Path, node: Any, size: int = 2) -> Path:
     return foreign(path, nodes, [("in", "n"), ("n", "out")])
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(network=networks())
 def test_round_trip_is_exact(network: Network, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("nir") / "a.nir"

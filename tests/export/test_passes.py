@@ -69,7 +69,7 @@ def same(before: Network, after: Network, inputs: dict[str, Any]) -> None:
         np.testing.assert_allclose(second.outputs[name], values, rtol=1e-9, atol=1e-9)
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(network=networks(), chosen=st.lists(st.sampled_from(ALL), min_size=1, max_size=5))
 def test_any_passes_in_any_order_keep_every_spike(network: Network, chosen: list[Pass]) -> None:
     lowered = run_passes(network, chosen)

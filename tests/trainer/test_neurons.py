@@ -150,7 +150,7 @@ def populations(draw: st.DrawFn) -> Neuron:
     return made
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(populations(), signals)
 def test_the_nodes_numbers_give_the_same_bits(neuron: Neuron, seed: int) -> None:
     x = np.random.default_rng(seed).normal(0.3, 1.0, (12, 3, 5))
@@ -165,7 +165,7 @@ def test_the_nodes_numbers_give_the_same_bits(neuron: Neuron, seed: int) -> None
     assert sum(s.sum() for s in spikes) > 0 or neuron.node((5,)).threshold is not None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(populations(), signals)
 def test_every_call_starts_from_rest(neuron: Neuron, seed: int) -> None:
     x = torch.from_numpy(np.random.default_rng(seed).normal(0.5, 1, (6, 4, 3))).float()
