@@ -37,6 +37,9 @@ class HostedSession(Closing):
         self.parts = split(compile(network))
         self.before = compile(self.parts.before) if self.parts.before else None
         self.after = compile(self.parts.after)
+        chip = self.parts.chip
+        self.spikes = [n for n in chip.inputs if getattr(chip.nodes[n], "content", "") == "spikes"]
+        self.spikes = [n for n in self.spikes if n in network.inputs]
 
     def on_chip(
         self, signals: Mapping[str, Numbers], record: Collection[str], static: frozenset[str]
@@ -48,7 +51,7 @@ class HostedSession(Closing):
     def run(self, inputs: Mapping[str, Numbers], record: Collection[str] = ()) -> Recording:
         """See protocol.Session."""
         static = unchanging(inputs)
-        given = checked_inputs(self.network, inputs)
+        given = checked_inputs(self.network, inputs, self.spikes)
         wanted = wanted_nodes(self.network, record)
         signals: dict[str, Numbers] = {n: given[n] for n in self.parts.chip.inputs if n in given}
         first = self.encode(given, wanted, static)

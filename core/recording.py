@@ -52,9 +52,12 @@ class Recording:
                 np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
-def checked_inputs(network: Network, given: Mapping[str, Numbers]) -> dict[str, Array]:
+def checked_inputs(
+    network: Network, given: Mapping[str, Numbers], as_bytes: Collection[str] = ()
+) -> dict[str, Array]:
     """The inputs as float64 [T, B, *shape], one for each Input node; DataError if any is
-    missing, too many, of the wrong shape, empty, or not a number."""
+    missing, too many, of the wrong shape, empty, or not a number. as_bytes: inputs that are
+    spikes and come back as uint8."""
     wanted = set(network.inputs)
     if set(given) != wanted:
         raise DataError(
@@ -77,14 +80,42 @@ def checked_inputs(network: Network, given: Mapping[str, Numbers]) -> dict[str, 
                 f"input {name!r} has T = {array.shape[0]} steps and B = {array.shape[1]} "
                 "samples; both must be at least 1"
             )
-        array = array.astype(np.float64, copy=False)
-        if not np.isfinite(array).all():
+        if array.dtype.kind == "f" and not np.isfinite(stored_once(array)).all():
             raise DataError(f"input {name!r} holds numbers that are NaN or infinite")
-        checked[name] = array
+        if name in as_bytes:
+            check_binary(name, array)
+        kind = np.uint8 if name in as_bytes else np.float64
+        checked[name] = converted(array, kind)
     if len({array.shape[:2] for array in checked.values()}) > 1:
         sizes = {name: list(array.shape[:2]) for name, array in checked.items()}
         raise DataError(f"the inputs differ in [T, B]: {sizes}")
     return checked
+
+
+def stored_once(values: Numbers) -> Numbers:
+    """[T, ...] -> [1, ...] where one step is stored for all."""
+    return values[:1] if len(values) > 1 and values.strides[0] == 0 else values
+
+
+def converted(values: Numbers, kind: type[np.generic]) -> Array:
+    """In another type; one step that is stored for all steps stays so."""
+    once = stored_once(values)
+    made = once.astype(kind, copy=False)
+    return made if once is values else np.broadcast_to(made, values.shape)
+
+
+def check_binary(name: str, values: Numbers) -> None:
+    """DataError unless the values are spikes."""
+    once = stored_once(values)
+    if once.dtype == np.uint8 and once.max(initial=0) <= 1:
+        return
+    good = (once == 0) | (once == 1)
+    if not good.all():
+        worst = once[~good].flat[0]
+        raise DataError(
+            f"input {name!r} takes spikes, 0 or 1, and is given {worst:g}; encode it as spikes, "
+            "or declare the input as 'analogue'"
+        )
 
 
 def wanted_nodes(network: Network, record: Collection[str]) -> tuple[str, ...]:

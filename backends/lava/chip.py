@@ -13,10 +13,10 @@ import numpy as np
 
 from ...core.arrays import Array, Numbers
 from ...core.chip_nodes import ChipNeuron
-from ...core.errors import DataError
 from ...core.interpreter import has_current
 from ...core.network import Network
 from ...core.nodes import Input
+from ...core.recording import check_binary
 from ...core.schedule import compile
 from . import limits
 from .plan import Plan, piece_of, rows_of, timing_of, with_added
@@ -43,9 +43,11 @@ class Collected:
 
 
 class Chip:
-    """A network on Lava. fixed: in the chip's integers."""
+    """A network on Lava. fixed: in the chip's integers. stand_ins: whether faster functions that
+    compute the same may stand for Lava's own."""
 
-    def __init__(self, network: Network, fixed: bool, pool: Pool) -> None:
+    def __init__(self, network: Network, fixed: bool, pool: Pool, stand_ins: bool = True) -> None:
+        self.stand_ins = stand_ins
         self.program = compile(network)
         self.timing = timing_of(self.program)
         if fixed:
@@ -92,17 +94,6 @@ class Chip:
             limits.check(self.program, reach, planned.currents, planned.interval)
 
 
-def check_binary(name: str, values: Numbers) -> None:
-    """DataError unless the values are spikes."""
-    good = (values == 0) | (values == 1)
-    if not good.all():
-        worst = values[~good].flat[0]
-        raise DataError(
-            f"input {name!r} takes spikes, 0 or 1, and is given {worst:g}; encode it as spikes, "
-            "or declare the input as 'analogue'"
-        )
-
-
 @dataclass(frozen=True)
 class Run:
     """One run of a batch, in parts."""
@@ -125,7 +116,7 @@ class Run:
             index = np.tile(rows_of(len(values), steps), batch)
             arrays[f"constant/{name}/index"] = index
         head = self.plan.described(steps * batch, self.record, self.wanted())
-        head |= {"fixed": self.chip.fixed, "mode": self.mode}
+        head |= {"fixed": self.chip.fixed, "mode": self.mode, "stand_ins": self.chip.stand_ins}
         told, got = desk.run(self.plan, head, arrays, limit_s(self.estimate(head["steps"])))
         return self.collected(told, got, steps, batch)
 
@@ -186,7 +177,8 @@ class Run:
         for piece in self.plan.pieces.values():
             if piece.kind == "conv":
                 work += piece.arrays["weight"].size * math.prod(piece.takes[1:])
-        return START_S + steps * (STEP_S * (len(self.plan.pieces) + 1) + work / WORK_PER_S)
+        speed = WORK_PER_S if self.chip.stand_ins else WORK_PER_S / 10
+        return START_S + steps * (STEP_S * (len(self.plan.pieces) + 1) + work / speed)
 
 
 def joined(parts: list[Collected]) -> Collected:

@@ -15,6 +15,7 @@ from ...core.nodes import Conv, Linear, Pool
 from ...core.schedule import Program
 
 FLOAT32 = 1 << 24  # whole numbers below this are exact in float32
+INT16 = 1 << 15  # and these fit 16 bits
 
 
 def fan_in(node: ChipSynapse) -> int:

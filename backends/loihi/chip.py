@@ -14,6 +14,7 @@ from ...core.chip_nodes import ChipNeuron, ChipSynapse
 from ...core.interpreter import quiet
 from ...core.network import Network
 from ...core.nodes import Delay, Flatten, Input, Node, Output
+from ...core.recording import stored_once
 from ...core.schedule import compile
 from .bounds import fan_in, largest
 from .layout import inside, outside
@@ -78,8 +79,7 @@ class Run:
         shapes = chip.program.shapes
         for name, x in signals.items():
             self.values[name] = inside(narrow(x, chip.nodes[name]), shapes[name])
-        for population in chip.populations.values():
-            population.rest(batch)
+        self.states = {name: p.rest(batch) for name, p in chip.populations.items()}
 
     # --- a layer at a time -----------------------------------------------------------------
 
@@ -130,9 +130,9 @@ class Run:
     def fire(self, name: str, node: ChipNeuron, x: Numbers, steps: int) -> Numbers:
         """A population over some steps; what it did is kept if that is wanted."""
         drive = x.reshape(*x.shape[:2], -1)
-        if drive.dtype not in (np.float32, np.int32):
+        if drive.dtype not in (np.float32, np.int16, np.int32):
             drive = drive.astype(np.int32)
-        ran = self.chip.populations[name].run(drive, steps, name in self.record)
+        ran = self.chip.populations[name].run(drive, steps, self.states[name], name in self.record)
         if name in self.record:
             self.keep(name, ran)
         return ran.spikes.reshape(steps, *x.shape[1:])
@@ -203,5 +203,5 @@ class Run:
 def narrow(x: Numbers, node: Any) -> Numbers:
     """The smallest type that the kernels take: spikes as uint8, currents as int32; one step
     where every step is the same."""
-    still = x[:1] if len(x) > 1 and x.strides[0] == 0 else x
-    return still.astype(np.uint8 if node.content == "spikes" else np.int32)
+    kind = np.uint8 if node.content == "spikes" else np.int32
+    return stored_once(x).astype(kind, copy=False)

@@ -1,5 +1,6 @@
 """The emulator as an engine."""
 
+import math
 import os
 from collections.abc import Collection, Mapping
 from importlib.metadata import version
@@ -10,10 +11,12 @@ from ...core.arrays import Numbers
 from ...core.errors import ConfigError
 from ...core.network import Network
 from ...core.nodes import Input
+from ...core.recording import stored_once
 from ..hosted import ChipRun, HostedSession, is_extended
 from ..protocol import Capabilities, check, header
 from .chip import Chip
 from .layout import outside, shaped
+from .threads import cores, side_by_side
 
 HOST = (
     "Input Output Linear Affine Scale Conv1d Conv2d SumPool2d AvgPool2d Flatten Delay I LI CubaLI"
@@ -69,8 +72,11 @@ class LoihiSession(HostedSession):
         for name, x in signals.items():
             node = nodes[name]
             assert isinstance(node, Input)
-            top = int(np.abs(x[:1] if x.strides[0] == 0 else x).max(initial=0))
-            given[name] = 1 if node.content == "spikes" else 1 << max(top, 1).bit_length()
+            if node.content == "spikes":
+                given[name] = 1
+                continue
+            top = int(np.abs(stored_once(x)).max(initial=0))
+            given[name] = 1 << max(top, 1).bit_length()
         key = tuple(sorted(given.items()))
         if key not in self.chips:
             self.chips = {key: Chip(self.parts.chip, given, self.backend.kernel)}
@@ -82,12 +88,14 @@ class LoihiSession(HostedSession):
         """See HostedSession."""
         chip = self.chip_for(signals)
         steps, batch = next(iter(signals.values())).shape[:2]
-        size = chunk(chip, steps)
-        starts = range(0, batch, size)
+        size = min(chunk(chip, steps), math.ceil(batch / cores()))
         kept = Collected(chip, steps, batch, record)
-        for start in starts:
+
+        def work(start: int) -> None:
             part = {name: x[:, start : start + size] for name, x in signals.items()}
             kept.add(start, part, record)
+
+        side_by_side(work, range(0, batch, size))
         nodes = self.parts.chip.nodes
         told = {
             "kernel": self.backend.kernel,

@@ -48,7 +48,7 @@ def fast_kernel(current: bool, soft: bool, record: bool) -> Callable[..., None]:
     """The int32 kernel. current: u is remembered (du < 4095). soft: reset by subtraction.
     record: keep u and v of each step."""
 
-    @numba.njit(parallel=True, cache=True, nogil=True)
+    @numba.njit(cache=True, nogil=True)
     def run(
         drive: Any,  # [T or 1, B, N], float32 (whole numbers) or int32
         extra: Any,  # int32 [N], added to every drive
@@ -64,7 +64,7 @@ def fast_kernel(current: bool, soft: bool, record: bool) -> Callable[..., None]:
     ) -> None:
         steps, batch, size = spikes.shape
         still = drive.shape[0] == 1
-        for b in numba.prange(batch):
+        for b in range(batch):
             for t in range(steps):
                 at = 0 if still else t
                 for i in range(size):
@@ -94,7 +94,7 @@ def fast_kernel(current: bool, soft: bool, record: bool) -> Callable[..., None]:
     return run
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True)
 def general_kernel(
     drive: Any,
     extra: Any,
@@ -116,7 +116,7 @@ def general_kernel(
     steps, batch, size = spikes.shape
     limit, turn = 1 << 23, 1 << 24
     still = drive.shape[0] == 1
-    for b in numba.prange(batch):
+    for b in range(batch):
         for t in range(steps):
             at = 0 if still else t
             for i in range(size):
@@ -178,18 +178,17 @@ class Population:
         else:
             self.numbers = tuple(spread(n, node.shape).astype(np.int64) for n in (ku, kv, theta))
         self.size = size
-        self.state: list[Numbers] = []
 
-    def rest(self, batch: int) -> None:
-        """All at zero."""
+    def rest(self, batch: int) -> list[Numbers]:
+        """The state at rest: u, v and, for the general kernel, steps of refractoriness left."""
         kind = np.int32 if self.fast else np.int64
-        self.state = [np.zeros((batch, self.size), kind) for _ in range(2 if self.fast else 3)]
+        return [np.zeros((batch, self.size), kind) for _ in range(2 if self.fast else 3)]
 
-    def run(self, drive: Numbers, steps: int, record: bool) -> Ran:
-        """Go on from the state. drive [T or 1, B, N] of whole numbers."""
+    def run(self, drive: Numbers, steps: int, state: list[Numbers], record: bool) -> Ran:
+        """Go on from `state`, which is changed. drive [T or 1, B, N] of whole numbers."""
         batch = drive.shape[1]
         if self.kernel == "eager":
-            return self.eager(drive, steps, record)
+            return self.eager(drive, steps, state, record)
         spikes = np.empty((steps, batch, self.size), np.uint8)
         kept = (steps, batch, self.size) if record else (1, 1, 1)
         us, vs = np.empty(kept, np.int32), np.empty(kept, np.int32)
@@ -197,26 +196,26 @@ class Population:
         if self.fast:
             current = bool(self.node.du != loihi.ONE - 1)
             run = fast_kernel(current, soft, record)
-            run(drive, self.extra, *self.numbers, self.bias, *self.state, spikes, us, vs)
+            run(drive, self.extra, *self.numbers, self.bias, *state, spikes, us, vs)
         else:
             fixed = (self.extra, *self.numbers, self.bias, soft, self.node.refractory)
             general: Callable[..., None] = general_kernel
-            general(drive, *fixed, *self.state, spikes, record, us, vs)
+            general(drive, *fixed, *state, spikes, record, us, vs)
         return Ran(spikes, us, vs) if record else Ran(spikes)
 
-    def eager(self, drive: Numbers, steps: int, record: bool) -> Ran:
+    def eager(self, drive: Numbers, steps: int, state: list[Numbers], record: bool) -> Ran:
         """The definition: core.neuron.step, step by step, in channels-last order."""
         law = loihi.law(self.registers())
-        u, v, rest = self.state[0], self.state[1], np.zeros((), np.int64)
-        state = State(u.astype(np.int64), v.astype(np.int64), rest)
-        if len(self.state) > 2:
-            state = state._replace(rest=self.state[2])
+        u, v = state[:2]
+        rest = state[2] if len(state) > 2 else np.zeros((), np.int64)
+        now = State(u.astype(np.int64), v.astype(np.int64), rest)
         ran = [np.empty((steps, *u.shape), k) for k in (np.uint8, np.int32, np.int32)]
         for t in range(steps):
-            now = drive[0 if len(drive) == 1 else t]
-            fired, state = step(state, now.astype(np.int64) + self.extra, law)
-            ran[0][t], ran[1][t], ran[2][t] = fired, state.u, state.v
-        self.state = [np.asarray(s) for s in (state.u, state.v, state.rest)][: len(self.state)]
+            heard = drive[0 if len(drive) == 1 else t].astype(np.int64) + self.extra
+            fired, now = step(now, heard, law)
+            ran[0][t], ran[1][t], ran[2][t] = fired, now.u, now.v
+        for kept, changed in zip(state, (now.u, now.v, now.rest), strict=False):
+            kept[...] = changed
         return Ran(*ran) if record else Ran(ran[0])
 
     def registers(self) -> loihi.Registers:

@@ -3,8 +3,8 @@
 Two ways to the same integers. Dense: a convolution or product in float32 while the bound of the
 sum is below 2^24, in float64 beyond, on torch; sums of whole numbers are exact there whatever
 their order. By events (numba), where little arrives: work grows with the spikes. A convolution
-that came from merging a pool into it (kernel kron(W, ones(k, k))) is taken apart again for the
-dense way: summing first is k^2 times less work and the same integers.
+that came from merging a pool into it (kernel kron(W, ones(k, k))) is taken apart again: summing
+first is k^2 times less work and the same integers.
 """
 
 from typing import Any
@@ -17,18 +17,16 @@ from ...core.errors import UnsupportedNode
 from ...core.loihi import shifted_sum
 from ...core.nodes import Conv, Linear, Node, Pool, SumPool2d
 from . import events
-from .bounds import FLOAT32
+from .bounds import FLOAT32, INT16
+from .threads import torch_or_none
 
-EVENTS_BELOW = {"Linear": 0.35, "Conv": 0.04}  # share of inputs that arrive; measured
-
-
-def torch_or_none() -> Any:
-    """torch, if it is there; the event kernels need none."""
-    try:
-        import torch
-    except ModuleNotFoundError:
-        return None
-    return torch
+# share of inputs that arrive below which events win, by the type of their sums; measured
+EVENTS_BELOW = {
+    ("Linear", np.int16): 0.6,
+    ("Linear", np.int32): 0.25,
+    ("Conv", np.int16): 0.3,
+    ("Conv", np.int32): 0.15,
+}
 
 
 class Synapse:
@@ -36,35 +34,44 @@ class Synapse:
 
     def __init__(self, node: ChipSynapse, shape: Shape, heard: int, bound: int) -> None:
         self.node = node
+        self.heard = heard
+        self.bound = bound
         self.exact32 = bound < FLOAT32
         self.torch = torch_or_none()
         self.inner = made(node.synapse, shape, self)
         self.way = "none yet"  # what ran last, for reports
 
     def run(self, x: Numbers) -> Numbers:
-        """x [T, B, *in] (channels last) -> sums [T, B, *out], float32 or int32 whole numbers."""
+        """x [T, B, *in] (channels last) -> sums [T, B, *out] of whole numbers: float32, int16 or
+        int32."""
         lead = x.shape[:2]
         flat = x.reshape(-1, *x.shape[2:])
         total = self.inner.run(flat)
         if self.inner.bias is not None:
-            total = total + self.inner.bias.astype(total.dtype)
-        if self.node.weight_exp:
-            total = shifted_sum(total.astype(np.int64), self.node.weight_exp).astype(np.int32)
+            total += self.inner.bias.astype(total.dtype)
+        if self.node.weight_exp:  # the bound holds after it, too
+            total = shifted_sum(total.astype(np.int32, copy=False), self.node.weight_exp)
         return np.ascontiguousarray(total).reshape(*lead, *total.shape[1:])
 
-    def rare(self, x: Numbers, kind: str) -> bool:
+    def rare(self, x: Numbers, kind: str, sums: Any) -> bool:
         """Whether so little arrives that events win."""
         if self.torch is None:
             return True
-        return bool(np.count_nonzero(x) < EVENTS_BELOW[kind] * x.size)
+        return bool(np.count_nonzero(x) < EVENTS_BELOW[kind, sums] * x.size)
+
+    def told(self, way: str, kind: Any) -> None:
+        """Keep how it ran."""
+        self.way = f"{way} in {np.dtype(kind).name}"
 
     def tensor(self, x: Numbers) -> Any:
         """As a float tensor that holds the sums exactly."""
         kind = self.torch.float32 if self.exact32 else self.torch.float64
-        return self.torch.from_numpy(np.ascontiguousarray(x)).to(kind)
+        whole = np.require(x, requirements=("C", "W"))
+        return self.torch.from_numpy(whole).to(kind)
 
     def numbers(self, total: Any) -> Numbers:
         """A tensor of sums; float64 ones become int32, which the bound allows."""
+        self.told("dense", np.float32 if self.exact32 else np.float64)
         found: Numbers = total.numpy()
         return found if self.exact32 else found.astype(np.int32)
 
@@ -76,18 +83,21 @@ class Dense:
         self.owner = owner
         self.bias = None if node.bias is None else node.bias.astype(np.int32)
         rows = np.ascontiguousarray(node.weight.T)
-        small = np.abs(node.weight).max(initial=0) < 1 << 15
-        self.rows = rows.astype(np.int16 if small else np.int32)
+        most = int(np.abs(node.weight).max(initial=0)) * owner.heard
+        self.group = (INT16 - 1) // max(most, 1)
+        self.kind: Any = np.int16
+        if self.group < 2 * events.AHEAD or max(most, owner.heard) >= INT16:
+            self.kind, self.group = np.int32, len(rows) + 1
+        self.rows = rows.astype(self.kind)
         self.weight = None if owner.torch is None else owner.tensor(rows)
 
     def run(self, x: Numbers) -> Numbers:
         """Sums."""
-        if self.owner.rare(x, "Linear"):
-            self.owner.way = "events"
+        if self.owner.rare(x, "Linear", self.kind):
+            self.owner.told("events", self.kind)
             out = np.empty((len(x), self.rows.shape[1]), np.int32)
-            events.dense(x, self.rows, out)
+            events.dense(self.owner.heard == 1, self.kind)(x, self.rows, out, self.group)
             return out
-        self.owner.way = "dense"
         return self.owner.numbers(self.owner.tensor(x) @ self.weight)
 
 
@@ -101,29 +111,36 @@ class Convolution:
         sizes = [tuple(getattr(node, key)) for key in ("stride", "padding", "dilation")]
         if self.one_axis:
             sizes = [(1, *sizes[0]), (0, *sizes[1]), (1, *sizes[2])]
-        self.stride, self.padding, self.dilation = ((int(a), int(b)) for a, b in sizes)
+        stride, padding, self.dilation = ((int(a), int(b)) for a, b in sizes)
         self.groups = node.groups
         self.bias = None if node.bias is None else node.bias.astype(np.int32)
         self.out = (
             (1, *node.output_shape(shape)[1:]) if self.one_axis else node.output_shape(shape)[1:]
         )
         self.outputs = len(weight)
-        self.rows = None if node.groups > 1 else rows_of(weight)
-        self.pool, self.small = (1, 1), weight
+        self.pool = (1, 1)
         space = (1, *shape[1:]) if self.one_axis else shape[1:]
         if node.groups == 1 and self.dilation == (1, 1):
-            self.pool, self.small = taken_apart(weight, self.stride, self.padding, space)
-        self.weight = None if owner.torch is None else owner.tensor(self.small)
+            self.pool, weight = taken_apart(weight, stride, padding, space)
+        self.stride = (stride[0] // self.pool[0], stride[1] // self.pool[1])
+        self.padding = (padding[0] // self.pool[0], padding[1] // self.pool[1])
+        self.heard = owner.heard * self.pool[0] * self.pool[1]
+        narrow = max(owner.bound, self.heard) < INT16
+        self.kind: Any = np.int16 if narrow else np.int32
+        self.rows = None if node.groups > 1 else rows_of(weight).astype(self.kind)
+        self.weight = None if owner.torch is None else owner.tensor(weight)
 
     def run(self, x: Numbers) -> Numbers:
         """Sums."""
         flat = x[:, None] if self.one_axis else x
-        if self.rows is not None and self.owner.rare(flat, "Conv"):
-            self.owner.way = "events"
-            out = np.empty((len(flat), *self.out, self.outputs), np.int32)
-            events.conv(flat, self.rows, out, self.stride, self.padding, self.dilation)
+        if self.pool != (1, 1):
+            flat = pooled(flat, self.pool, self.pool, self.heard)
+        if self.rows is not None and self.owner.rare(flat, "Conv", self.kind):
+            self.owner.told("events", self.kind)
+            out = np.empty((len(flat), *self.out, self.outputs), self.kind)
+            run = events.conv(self.heard == 1, self.kind)
+            run(flat, self.rows, out, self.stride, self.padding, self.dilation)
         else:
-            self.owner.way = "dense"
             out = self.dense(flat)
         return out[:, 0] if self.one_axis else out
 
@@ -135,37 +152,44 @@ class Convolution:
                 "backend 'loihi' needs torch for a convolution with groups: "
                 "pip install 'spikeport[loihi]'"
             )
-        functional = torch.nn.functional
         maps = self.owner.tensor(x).permute(0, 3, 1, 2)
-        stride, padding = self.stride, self.padding
-        if self.pool != (1, 1):
-            maps = functional.avg_pool2d(maps, self.pool, divisor_override=1)
-            stride = (stride[0] // self.pool[0], stride[1] // self.pool[1])
-            padding = (padding[0] // self.pool[0], padding[1] // self.pool[1])
-        total = functional.conv2d(
-            maps, self.weight, None, stride, padding, self.dilation, self.groups
+        total = torch.nn.functional.conv2d(
+            maps, self.weight, None, self.stride, self.padding, self.dilation, self.groups
         )
         return self.owner.numbers(total.permute(0, 2, 3, 1))
+
+
+def pooled(x: Numbers, size: tuple[int, int], stride: tuple[int, int], bound: int) -> Numbers:
+    """Sums of neighbours: x [M, H, W, C] -> [M, H', W', C], uint8 where the bound allows."""
+    kind: Any = np.uint8 if x.dtype == np.uint8 and bound < 256 else np.int32
+    rows, columns = ((n - k) // s + 1 for n, k, s in zip(x.shape[1:3], size, stride, strict=True))
+    out = np.empty((len(x), rows, columns, x.shape[3]), kind)
+    events.pool(kind)(x, out, size, stride)
+    return out
 
 
 class Sum:
     """A sum pool: x [M, H, W, C] -> [M, H', W', C]."""
 
-    def __init__(self, node: Pool) -> None:
+    def __init__(self, node: Pool, owner: Synapse) -> None:
         self.node = node
+        self.owner = owner
         self.bias = None
 
     def run(self, x: Numbers) -> Numbers:
-        """Sums, as int32."""
-        (py, px), (ky, kx), (sy, sx) = self.node.padding, self.node.kernel, self.node.stride
+        """Sums."""
+        (py, px), kernel, stride = self.node.padding, self.node.kernel, self.node.stride
         if py or px:
             x = np.pad(x, ((0, 0), (py, py), (px, px), (0, 0)))
-        rows, columns = (x.shape[1] - ky) // sy + 1, (x.shape[2] - kx) // sx + 1
-        total = np.zeros((len(x), rows, columns, x.shape[3]), np.int32)
-        for y in range(ky):
-            for z in range(kx):
-                total += x[:, y : y + rows * sy : sy, z : z + columns * sx : sx].astype(np.int32)
+        total = pooled(x, pair(kernel), pair(stride), self.owner.bound)
+        self.owner.told("direct", total.dtype)
         return total
+
+
+def pair(sizes: Any) -> tuple[int, int]:
+    """Two plain whole numbers, as the kernels take them."""
+    first, second = sizes
+    return int(first), int(second)
 
 
 def made(node: Node, shape: Shape, owner: Synapse) -> Any:
@@ -175,14 +199,12 @@ def made(node: Node, shape: Shape, owner: Synapse) -> Any:
     if isinstance(node, Conv):
         return Convolution(node, owner, shape)
     assert isinstance(node, SumPool2d)
-    return Sum(node)
+    return Sum(node, owner)
 
 
 def rows_of(weight: Numbers) -> Numbers:
-    """[O, C, ky, kx] -> [C, ky, kx, O], as small whole numbers."""
-    small = np.abs(weight).max(initial=0) < 1 << 15
-    rows = np.ascontiguousarray(weight.transpose(1, 2, 3, 0))
-    return rows.astype(np.int16 if small else np.int32)
+    """[O, C, ky, kx] -> [ky, kx, C, O]."""
+    return np.ascontiguousarray(weight.transpose(2, 3, 1, 0))
 
 
 def taken_apart(

@@ -1,0 +1,57 @@
+"""Chunks of samples side by side, each on one core from its inputs to its outputs.
+
+Threads that share one layer's work wait for each other after every layer, and on a busy machine
+each wait lasts until the slowest has been given its core back. Chunks wait for nothing.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+Job = TypeVar("Job")
+
+
+def torch_or_none() -> Any:
+    """torch, if it is there; the event kernels need none."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        return None
+    return torch
+
+
+def cores() -> int:
+    """How many threads to use: torch's number, which users set, else the cores that we may use."""
+    torch = torch_or_none()
+    return int(torch.get_num_threads()) if torch else len(os.sched_getaffinity(0))
+
+
+def side_by_side(work: Callable[[Job], None], jobs: Sequence[Job]) -> None:
+    """work(job) for each job. The first failure is raised when what had begun is over."""
+    count = min(cores(), len(jobs))
+    if count <= 1:
+        for job in jobs:
+            work(job)
+        return
+    torch = torch_or_none()
+    before = cores()
+    try:
+        with ThreadPoolExecutor(count, "loihi", initializer=alone) as pool:
+            futures = [pool.submit(work, job) for job in jobs]
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    finally:
+        if torch:  # setting it in a thread sets it for all later ones
+            torch.set_num_threads(before)
+
+
+def alone() -> None:
+    """A thread of ours computes on one core."""
+    torch = torch_or_none()
+    if torch:
+        torch.set_num_threads(1)
