@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHES = ("engines",)
+BENCHES = ("engines", "emulator")
 
 
 def main() -> int:

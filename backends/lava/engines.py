@@ -23,17 +23,25 @@ class Lava:
     mode: 'runtime' (Lava's own), 'stepped' (Lava's models in one process, about ten times as
     fast), 'auto', or None: SPIKEPORT_LAVA_MODE, else auto. workers: processes that share a
     batch. states: whether recorded populations come with v and u, which only 'stepped' has.
+    stand_ins: whether im2col may stand for Lava's convolution, which loops over channels.
     """
 
     name = ""
 
-    def __init__(self, mode: str | None = None, workers: int = 1, states: bool = True) -> None:
+    def __init__(
+        self,
+        mode: str | None = None,
+        workers: int = 1,
+        states: bool = True,
+        stand_ins: bool = True,
+    ) -> None:
         mode_for(mode, states)
         if workers < 1:
             raise ConfigError(f"{workers} Lava workers; at least 1 is needed")
         self.mode = mode
         self.workers = workers
         self.states = states
+        self.stand_ins = stand_ins
 
     def capabilities(self) -> Capabilities:
         """What it runs."""
@@ -51,7 +59,12 @@ class Lava:
 
     def how(self) -> dict[str, Any]:
         """For the session."""
-        return {"pool": Pool(self.workers), "mode": self.mode, "states": self.states}
+        return {
+            "pool": Pool(self.workers),
+            "mode": self.mode,
+            "states": self.states,
+            "stand_ins": self.stand_ins,
+        }
 
 
 def checked(backend: Backend, network: Network, dtype: str) -> dict[str, Any]:

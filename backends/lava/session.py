@@ -37,10 +37,14 @@ class OnLava:
     pool: Pool
     asked: str | None
     states: bool
+    stand_ins: bool
 
-    def prepare(self, pool: Pool, mode: str | None = None, states: bool = True) -> None:
+    def prepare(
+        self, pool: Pool, mode: str | None = None, states: bool = True, stand_ins: bool = True
+    ) -> None:
         """ConfigError for a mode that is none."""
         mode_for(mode, states)
+        self.stand_ins = stand_ins
         self.pool = pool
         self.asked = mode
         self.states = states
@@ -77,7 +81,7 @@ class FloatSession(OnLava, Closing):
         self.prepare(pool, **how)
         self.network = network
         self.header = header
-        self.chip = Chip(network, False, pool)
+        self.chip = Chip(network, False, pool, self.stand_ins)
 
     def run(self, inputs: Mapping[str, Numbers], record: Collection[str] = ()) -> Recording:
         """See protocol.Session."""
@@ -93,7 +97,7 @@ class FixedSession(OnLava, HostedSession):
     def __init__(self, network: Network, header: Mapping[str, Any], pool: Pool, **how: Any) -> None:
         self.prepare(pool, **how)
         super().__init__(network, header)
-        self.chip = Chip(self.parts.chip, True, pool)
+        self.chip = Chip(self.parts.chip, True, pool, self.stand_ins)
 
     def on_chip(
         self, signals: Mapping[str, Numbers], record: Collection[str], static: frozenset[str]

@@ -122,9 +122,7 @@ def test_a_million_random_neuron_steps(lava: Lava) -> None:
     assert steps >= 1_000_000
 
 
-@settings(
-    max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**32 - 1),
     size=st.integers(1, 60),

@@ -21,7 +21,7 @@ from .stepped import States, Stepper
 from .wire import Array
 
 CHANNEL = {"pypy_channel_size": 4}  # slots; steps are in lockstep, two are ever in use
-STAND_INS = [im2col.NAME] if im2col.install() else []
+IM2COL = im2col.works()
 guard.install()
 logging.getLogger("lava").setLevel(logging.ERROR)
 
@@ -37,11 +37,14 @@ def run(plan: Mapping[str, Any], arrays: Mapping[str, Array]) -> tuple[dict[str,
     net = Builder(plan, arrays).net(folder)
     tag = "fixed_pt" if plan["fixed"] else "floating_pt"
     config = Loihi2SimCfg(select_tag=tag, exception_proc_model_map=net.models)
+    stand_in = IM2COL and plan["stand_ins"]
+    im2col.install(stand_in)
     try:
         seconds, kept = (by_runtime if folder else by_steps)(plan, net, config)
     finally:
         forget()
-    told = {"seconds": seconds, "steps": plan["steps"], "stand_ins": STAND_INS, "ours": net.ours}
+    stand_ins = [im2col.NAME] if stand_in else []
+    told = {"seconds": seconds, "steps": plan["steps"], "stand_ins": stand_ins, "ours": net.ours}
     return told, kept
 
 
