@@ -76,7 +76,7 @@ class LoihiSession(HostedSession):
                 given[name] = 1
                 continue
             top = int(np.abs(stored_once(x)).max(initial=0))
-            given[name] = 1 << max(top, 1).bit_length()
+            given[name] = 1 << (max(top, 1) - 1).bit_length()  # rounded up: few layouts
         key = tuple(sorted(given.items()))
         if key not in self.chips:
             self.chips = {key: Chip(self.parts.chip, given, self.backend.kernel)}

@@ -1,0 +1,156 @@
+"""Sums at the bounds where number types change, with every spike there at once."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spikeport.backends.loihi import sums
+from spikeport.backends.loihi.bounds import FLOAT32, INT16
+from spikeport.backends.loihi.engine import Loihi
+from spikeport.core.chip_nodes import ChipNeuron, ChipSynapse, ToChip
+from spikeport.core.errors import DataError, QuantisationError
+from spikeport.core.network import Network
+from spikeport.core.nodes import Conv, Flatten, Input, Linear, Node, Output
+
+from ..lava.cases import definition, same
+
+ALL = {"dense": 0.0, "events": 1.1}
+
+
+def chain(*nodes: Node) -> Network:
+    named = {f"n{i}": node for i, node in enumerate(nodes)}
+    names = list(named)
+    return Network(named, tuple(zip(names, names[1:], strict=False)))
+
+
+def population(*shape: int, **more: Any) -> ChipNeuron:
+    """Remembers nothing of its current, so that u shows each sum."""
+    told: dict[str, Any] = {"du": 4095, "dv": 1000, "vth": 131071, "bias_mant": 0} | more
+    ready: dict[str, Any] = {k: np.array(v) for k, v in told.items()}
+    return ChipNeuron(shape, **ready)
+
+
+def graded_dense(weight: Any, message: int) -> Network:
+    """Whole numbers up to `message` into a dense layer."""
+    out, into = weight.shape
+    return chain(
+        Input((into,)),
+        ToChip((into,), 1.0),
+        ChipSynapse(Linear(weight)),
+        population(out),
+        Output((out,)),
+    )
+
+
+def ran(network: Network, inputs: Any, synapse: str) -> tuple[Any, str]:
+    with Loihi().open(network) as session:
+        got = session.run(inputs, ("all",))
+    return got, got.header["loihi"]["sums"][synapse]
+
+
+@pytest.mark.parametrize("way", ALL)
+@pytest.mark.parametrize("message", [1 << 13, 1 << 15, 1 << 16, 1 << 19])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_dense_sums(way: str, message: int, sign: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """254 x 8 x message, one short of it by a single unit, below and over 2^24."""
+    monkeypatch.setattr(sums, "EVENTS_BELOW", dict.fromkeys(sums.EVENTS_BELOW, ALL[way]))
+    weight = np.full((3, 8), 254 * sign)
+    weight[1, 0] = 2
+    weight[2] = -weight[2]
+    inputs = {"n0": np.full((2, 2, 8), float(message))}
+    inputs["n0"][1, :, 0] -= 1
+    network = graded_dense(weight, message)
+    got, told = ran(network, inputs, "n2")
+    same(definition(network, inputs), got)
+    bound = 254 * 8 * message
+    if way == "dense":
+        assert told == f"dense in float{32 if bound < FLOAT32 else 64}"
+    else:
+        assert told == "events in int32"
+
+
+def test_odd_sums_just_below_and_over_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """2^24 - 1 is held by float32, 2^24 + 1 is not: the bound decides in time."""
+    monkeypatch.setattr(sums, "EVENTS_BELOW", dict.fromkeys(sums.EVENTS_BELOW, 0.0))
+    for message, kind in ((1 << 20, "float32"), (1 << 21, "float64")):
+        weight = np.array([[8, 6, 0], [8, 2, -2]])
+        inputs = {"n0": np.array([[[message, message // 4 + 1, 1.0]]])}
+        network = graded_dense(weight, message)
+        got, told = ran(network, inputs, "n2")
+        assert told == f"dense in {kind}"
+        same(definition(network, inputs), got)
+
+
+@pytest.mark.parametrize("way", ALL)
+@pytest.mark.parametrize("channels", [14, 15, 130])
+def test_convolution_sums(way: str, channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """3 x 3 x channels x 254 lies below and above 2^15: 9 x 14 x 254 = 32,004."""
+    monkeypatch.setattr(sums, "EVENTS_BELOW", dict.fromkeys(sums.EVENTS_BELOW, ALL[way]))
+    weight = np.full((4, channels, 3, 3), 254)
+    weight[1] *= -1
+    weight[2, ::2] *= -1
+    network = chain(
+        Input((channels, 5, 4), "spikes"),
+        ChipSynapse(Conv(weight, None, padding=(1, 1))),
+        population(4, 5, 4),
+        Output((4, 5, 4)),
+    )
+    inputs = {"n0": np.ones((2, 3, channels, 5, 4), np.uint8)}
+    got, told = ran(network, inputs, "n1")
+    same(definition(network, inputs), got)
+    if way == "events":
+        assert told == f"events in int{16 if 9 * channels * 254 < INT16 else 32}"
+
+
+@pytest.mark.parametrize("size", [100, 129, 1000])
+def test_dense_events_in_groups(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More rows than 16 bits hold are added up group by group."""
+    monkeypatch.setattr(sums, "EVENTS_BELOW", dict.fromkeys(sums.EVENTS_BELOW, 1.1))
+    weight = np.full((5, size), 254)
+    weight[1] = -256
+    weight[2, size // 2 :] = -256
+    network = chain(
+        Input((size,), "spikes"), ChipSynapse(Linear(weight)), population(5), Output((5,))
+    )
+    inputs = {"n0": np.ones((2, 2, size), bool)}
+    got, told = ran(network, inputs, "n1")
+    assert told == "events in int16"
+    same(definition(network, inputs), got)
+
+
+def test_merged_pools_are_summed_first() -> None:
+    """A kernel kron(W, ones(2, 2)), with padding; maps whose size the pool does not divide."""
+    random = np.random.default_rng(0)
+    small = random.integers(-120, 120, (6, 3, 3, 3)) * 2
+    weight = small.repeat(2, axis=2).repeat(2, axis=3).astype(np.float64)
+    for size, padding in ((8, 2), (8, 0), (9, 2), (9, 0)):
+        node = Conv(weight, None, stride=(2, 2), padding=(padding, padding))
+        shape = node.output_shape((3, size, size))
+        network = chain(
+            Input((3, size, size), "spikes"),
+            ChipSynapse(node),
+            population(*shape, vth=300),
+            Flatten(),
+            Output((int(np.prod(shape)),)),
+        )
+        inputs = {"n0": random.integers(0, 2, (4, 3, 3, size, size)).astype(np.uint8)}
+        same(definition(network, inputs), ran(network, inputs, "n1")[0])
+
+
+def test_sums_over_32_bits_are_refused() -> None:
+    network = graded_dense(np.full((1, 40), 254), 1)
+    inputs = {"n0": np.full((1, 1, 40), float(1 << 18))}
+    with pytest.raises(QuantisationError, match=r"n2.*over the 2147483648"):
+        ran(network, inputs, "n2")
+
+
+@pytest.mark.parametrize("wrong", [2, 0.5, -1])
+def test_a_spike_is_zero_or_one(wrong: float) -> None:
+    network = chain(
+        Input((4,), "spikes"), ChipSynapse(Linear(np.full((2, 4), 2))), population(2), Output((2,))
+    )
+    inputs = {"n0": np.zeros((3, 2, 4))}
+    inputs["n0"][1, 0, 2] = wrong
+    with pytest.raises(DataError, match=rf"n0.*spikes, 0 or 1, and is given {wrong:g}"):
+        ran(network, inputs, "n1")
