@@ -247,15 +247,27 @@ def chip_synapse(name: str, node: Node | None, told: SynapseIntegers) -> ChipSyn
     if isinstance(node, SumPool2d):
         inner: Node = node
     elif isinstance(node, Linear | Conv):
-        unit = frozen(told.scale) / 2.0**told.weight_exp
+        unit = scale_of(name, told.scale, len(node.weight)) / 2.0**told.weight_exp
         bias = None
         if told.bias and node.bias is not None:
             bias = whole(name, "bias", node.bias * unit)
-        inner = replace(node, weight=frozen(whole(name, "weight", node.weight * unit)), bias=bias)
+        units = node.weight * along(unit, node.weight)
+        inner = replace(node, weight=frozen(whole(name, "weight", units)), bias=bias)
     else:
         raise NetworkError(f"metadata says that {name!r} is a chip synapse; the graph has none")
     mode = SignMode[told.sign_mode]
     return ChipSynapse(inner, told.weight_exp, told.weight_bits, mode, frozen(told.scale))
+
+
+def scale_of(name: str, scale: float | list[float], outputs: int) -> Array:
+    """A synapse's scale; NetworkError unless it is positive, one number or one an output."""
+    values = frozen(scale)
+    if values.shape not in ((), (outputs,)) or not (values > 0).all() or np.isinf(values).any():
+        raise NetworkError(
+            f"node {name!r}: its scale in the metadata must be one positive number, or one for "
+            f"each of its {outputs} output channels"
+        )
+    return values
 
 
 def whole(name: str, what: str, values: Array) -> Array:

@@ -52,10 +52,19 @@ def in_range(where: str, register: str, values: Any) -> None:
     least, most = RANGES[register]
     array = np.asarray(values)
     if array.size and (array.min() < least or array.max() > most):
-        worst = array.max() if array.max() > most else array.min()
+        worst = int(array.max() if array.max() > most else array.min())
         raise QuantisationError(
-            f"{where}: {register} is {worst}; the chip's register holds {least} to {most}"
+            f"{where}: {register} is {worst}, which needs {bits_of(worst, least < 0)}; the chip's "
+            f"register has {bits_of(most, least < 0)} and holds {least} to {most}"
         )
+
+
+def bits_of(value: int, signed: bool) -> str:
+    """How many bits a register needs for a value."""
+    size = value.bit_length()
+    if signed:
+        return f"{size + 1} bits"
+    return f"a sign and {size} bits" if value < 0 else f"{size} bits"
 
 
 def scaled(product: Integers) -> Integers:

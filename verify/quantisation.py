@@ -145,4 +145,4 @@ def unused_weights(synapses: Mapping[str, ChipSynapse]) -> float:
         for s in synapses.values()
         if isinstance(s.synapse, Linear | Conv)
     ]
-    return 1 - min(used) if used else 0.0
+    return max(0.0, 1 - min(used)) if used else 0.0  # -256 lies one step beyond

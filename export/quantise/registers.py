@@ -72,13 +72,19 @@ def synapse(node: Node, scale: Array, options: Options) -> ChipSynapse:
         return ChipSynapse(node)
     assert isinstance(node, Linear | Conv)
     units = node.weight * by_output(scale, node.weight)
+    exponent = 0 if isinstance(node, Conv) else exponent_for(units, options)
+    kept = on_grid(units / 2.0**exponent, options.bits)
+    if units.any() and not kept.any():
+        least = loihi.grid_step(options.bits, MODE) / 2 * 2.0**exponent
+        raise QuantisationError(
+            f"all weights would be 0: the largest is {np.abs(units).max():.3g} weight units, "
+            f"and {options.bits} bits keep nothing below {least:.3g}"
+        )
+    made: Node
     if isinstance(node, Conv):
-        exponent = 0
-        kept = on_grid(units, options.bits)
-        made: Node = Conv(kept, None, node.stride, node.padding, node.dilation, node.groups)
+        made = Conv(kept, None, node.stride, node.padding, node.dilation, node.groups)
     else:
-        exponent = exponent_for(units, options)
-        made = Linear(on_grid(units / 2.0**exponent, options.bits))
+        made = Linear(kept)
     return ChipSynapse(made, exponent, options.bits, MODE, scale)
 
 
@@ -138,10 +144,12 @@ def neuron(
         du = rounded(frozen((1 - node.decay_u) * loihi.ONE), how.u) - 1
         current = rounded(frozen(synapse_bias * each)) if synapse_bias.any() else None
     mant, exp = bias_registers(name, frozen(membrane * each))
+    vth = rounded(collapsed(node.threshold * each))
+    refuse_vanished(name, node, vth)
     numbers: dict[str, Any] = {
         "du": du,
         "dv": rounded(frozen((1 - node.decay_v) * loihi.ONE), how.v),
-        "vth": rounded(collapsed(node.threshold * each)),
+        "vth": vth,
     }
     for register, values in numbers.items():
         loihi.in_range(f"node {name!r}", register, values)
@@ -155,6 +163,39 @@ def neuron(
         refractory=node.refractory,
         scale=each,
     )
+
+
+def refuse_vanished(name: str, node: Neuron, vth: Integers) -> None:
+    """QuantisationError if a threshold would be rounded to 0, which every spike passes."""
+    assert node.threshold is not None
+    gone = (vth == 0) & (node.threshold > 0)
+    if gone.any():
+        worst = np.broadcast_to(node.threshold, gone.shape)[gone].flat[0]
+        raise QuantisationError(
+            f"node {name!r}: its threshold of {worst:g} "
+            "would be 0 in the register's 17 bits, at the scale that its largest bias or current "
+            "leaves; the two are too far apart"
+        )
+
+
+def refuse_decays(name: str, node: Neuron) -> None:
+    """QuantisationError for a decay that no 12-bit register holds, whatever the scale."""
+    for what, register, decay, off in (
+        ("synaptic", "du", node.decay_u, 1),
+        ("membrane", "dv", node.decay_v, 0),
+    ):
+        if decay is None:
+            continue
+        held = rounded(frozen((1 - decay) * loihi.ONE)) - off
+        least, most = loihi.RANGES[register]
+        wrong = (held < least) | (held > most)
+        if wrong.any():
+            raise QuantisationError(
+                f"node {name!r}: its {what} decay of {decay[wrong].flat[0]:g} a step needs "
+                f"{register} = {held[wrong].flat[0]}; the chip's register has 12 bits and holds "
+                f"{least} to {most}, decays of {1 - (most + off) / loihi.ONE:g} to "
+                f"{1 - (least + off) / loihi.ONE:g}: another time constant or dt is needed"
+            )
 
 
 def bias_registers(name: str, units: Array) -> tuple[Integers, int]:

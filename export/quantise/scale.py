@@ -46,6 +46,7 @@ def choose(layer: Layer, options: Options, run: Runner = by_interpreter) -> Chos
     QuantisationError if nothing fits the registers at once, with the last reason.
     """
     registers.refuse_unlike(layer.name, layer.node)
+    registers.refuse_decays(layer.name, layer.node)
     best: Chosen | None = None
     problem = ""
     for scale in candidates(layer, options):
@@ -64,9 +65,8 @@ def choose(layer: Layer, options: Options, run: Runner = by_interpreter) -> Chos
             best = tried
     if best is None:
         raise QuantisationError(
-            f"node {layer.name!r}: no scale lets its weights, threshold ({layer.node.threshold}) "
-            "and bias fit the chip's registers at once; rescale the layer in training. The last "
-            f"one failed because of {problem}"
+            f"node {layer.name!r}: no scale lets its weights, threshold and bias fit the chip's "
+            f"registers at once; rescale the layer in training. The last one failed: {problem}"
         )
     if options.method == "spikes":
         best = with_best_rounding(layer, best, options, run)

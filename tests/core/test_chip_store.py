@@ -14,7 +14,7 @@ from spikeport.backends.conformance import BUILDERS, make
 from spikeport.core import interpreter, store
 from spikeport.core.arrays import frozen
 from spikeport.core.chip_nodes import ChipNeuron, ChipSynapse
-from spikeport.core.chip_store import SynapseIntegers, chip_synapse, real_synapse
+from spikeport.core.chip_store import SynapseIntegers, chip_synapse, real_synapse, scale_of
 from spikeport.core.errors import NetworkError, SpikeportError
 from spikeport.core.network import Network
 from spikeport.core.nodes import Conv, Linear
@@ -142,3 +142,12 @@ def test_weights_of_any_scale_come_back(tmp_path: Path) -> None:
         assert isinstance(back, Linear)
         assert (back.weight == weight).all(), trial
     assert moved > 5
+
+
+def test_a_scale_that_is_none() -> None:
+    """One positive number, or one for each output channel."""
+    with pytest.raises(NetworkError, match=r"'fc'.*one for each of its 3 output channels"):
+        scale_of("fc", [1.0, 2.0], 3)
+    for wrong in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(NetworkError, match="positive"):
+            scale_of("fc", wrong, 3)

@@ -53,6 +53,7 @@ def quantise(
     from ..prepare import passes_for
     from ..quantisation import cost
 
+    fresh(out)
     options = Options(method, bits, percentile, equalise, correct_bias)
     network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current))
     data = checked_inputs(network, named_arrays(calibrate, network))
@@ -61,14 +62,16 @@ def quantise(
     lowered = run_passes(network, passes_for(network, chip_capabilities())).network
     made = Quantise(data, options, run).apply(lowered)
     found = cost(lowered, made, other, run)
-    store.write(made.network, fresh(out))
     told = facts(found, made)
     if report is not None:
         write(report, told)
+    store.write(made.network, fresh(out))
     if json:
         tell(told)
     else:
         show(found)
+        if told["host"]:
+            say(f"on the host, in real numbers: {', '.join(told['host'])}")
         say(f"written to {out}")
 
 
@@ -76,10 +79,15 @@ def facts(found: "Cost", made: Any) -> dict[str, Any]:
     """JSON-ready."""
     from dataclasses import asdict
 
+    from ...backends.split import split
     from ...core import store
+    from ...core.nodes import Input, Output
+    from ...core.schedule import compile
     from ..report.facts import quantisation
 
+    host = split(compile(made.network)).host
     return {
+        "host": [n for n in host if not isinstance(made.network.nodes[n], Input | Output)],
         "digest": store.digest(made.network),
         "history": list(made.network.history),
         "chosen": quantisation(made.chosen),
