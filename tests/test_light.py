@@ -24,7 +24,9 @@ def test_import_is_light() -> None:
     assert loaded("import spikeport, spikeport.verify.cli") == "[]"
 
 
-@pytest.mark.parametrize("verb", ["", "train", "export", "run", "verify", "inspect", "doctor"])
+@pytest.mark.parametrize(
+    "verb", ["", "train", "export", "fit", "run", "verify", "inspect", "doctor"]
+)
 def test_help_is_light(verb: str) -> None:
     call = f"sys.argv = ['spikeport', *{verb.split()}, '--help']"
     code = f"{call}\nfrom spikeport.verify.cli import main\ntry:\n main()\nexcept SystemExit: pass"

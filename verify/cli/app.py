@@ -1,8 +1,9 @@
-"""The program's verbs, and how it ends: 0 well, 1 an engine disagrees, 2 could not, 130 Ctrl-C."""
+"""The program's verbs, and how it ends: 0 well, 1 an engine disagrees or a chip
+is too small, 2 could not, 130 Ctrl-C."""
 
 import typer
 
-from . import demo, export, inspect, quantise, run, setup, train, verify
+from . import demo, export, fit, inspect, quantise, run, setup, train, verify
 from .base import verb
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ app = typer.Typer(
 app.command(name="train")(verb(train.train))
 app.command(name="export")(verb(export.export))
 app.command(name="quantise")(verb(quantise.quantise))
+app.command(name="fit")(verb(fit.fit))
 app.command(name="run")(verb(run.run))
 app.command(name="verify")(verb(verify.verify))
 app.command(name="inspect")(verb(inspect.inspect))
