@@ -1,13 +1,19 @@
 """The emulator against Lava itself: u, v and spikes, with ==."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from spikeport.backends import conformance
+from spikeport.core import store
+from spikeport.core.errors import DataError
+from spikeport.trainer import data
 from spikeport.verify.emulated import chip_capabilities
 from spikeport.verify.prepare import prepare
 
 from ..loihi.test_random import run
+from ..verify.test_cli import ok
 from .cases import same
 from .conftest import Lava
 from .crowds import driven, drives
@@ -40,3 +46,24 @@ def test_ten_million_random_neuron_steps(lava: Lava) -> None:
         if steps >= ENOUGH:
             break
     assert steps >= ENOUGH
+
+
+@pytest.mark.slow
+def test_fashion_mnist(lava: Lava, tmp_path: Path) -> None:
+    """u, v and spikes of 500 test images on the net of examples/, trained for one epoch."""
+    try:
+        found = data.load("fashion-mnist")
+    except DataError as error:
+        pytest.skip(str(error))
+    config = Path(__file__).resolve().parents[2] / "examples/fashion_mnist.toml"
+    ok("train", config, "--out", "run", "--set", "train.epochs=1", cwd=tmp_path)
+    ok("export", "run/best.ckpt", "--out", "model.nir", cwd=tmp_path)
+    net = store.read(tmp_path / "model.nir")
+    (enters,) = net.inputs
+    images = found.x[found.splits["test"][:500]]
+    held = np.broadcast_to(images, (4, *images.shape))
+    calibration = np.broadcast_to(found.x[found.splits["train"][:64]], (4, 64, *images.shape[1:]))
+    network = prepare(net, chip_capabilities(), {enters: calibration}).network
+    for start in range(0, 500, 100):
+        part = {enters: held[:, start : start + 100]}
+        same(lava.run(network, part), run(network, part))

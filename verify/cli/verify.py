@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..run import Batch, Verification, Watch
     from ..trained import TrainedBaseline, TrainedForward
 
-ENGINES = "reference,norse,lava-float,lava-fixed"
+ENGINES = "reference,norse,loihi,lava-float,lava-fixed"
 WIDTH = 110  # of the table where nobody says how wide the page is
 CALIBRATION = 128  # samples of the training split
 
