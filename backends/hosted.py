@@ -52,7 +52,12 @@ class HostedSession(Closing):
         """See protocol.Session."""
         static = unchanging(inputs)
         given = checked_inputs(self.network, inputs, self.spikes)
-        wanted = wanted_nodes(self.network, record)
+        return self.run_checked(given, wanted_nodes(self.network, record), static)
+
+    def run_checked(
+        self, given: Mapping[str, Numbers], wanted: Collection[str], static: frozenset[str]
+    ) -> Recording:
+        """Run inputs that have been checked. static: those stored once for all steps."""
         signals: dict[str, Numbers] = {n: given[n] for n in self.parts.chip.inputs if n in given}
         first = self.encode(given, wanted, static)
         for name, output in self.parts.enters.items():

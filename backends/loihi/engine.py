@@ -3,18 +3,22 @@
 import math
 import os
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from importlib.metadata import version
+from threading import Lock
 
 import numpy as np
 
 from ...core.arrays import Numbers
+from ...core.chip_nodes import ChipNeuron
 from ...core.errors import ConfigError
 from ...core.network import Network
 from ...core.nodes import Input
-from ...core.recording import stored_once
+from ...core.recording import Recording, stored_once
 from ..hosted import ChipRun, HostedSession, is_extended
 from ..protocol import Capabilities, check, header
 from .chip import Chip
+from .joined import Joined
 from .layout import outside, shaped
 from .threads import cores, side_by_side
 
@@ -58,12 +62,34 @@ class Loihi:
 
 
 class LoihiSession(HostedSession):
-    """Encoder and readout on the host, the chip's part in chunks of samples."""
+    """Encoder, chip and readout of a chunk of samples after the other, chunks side by side."""
 
     def __init__(self, backend: Loihi, network: Network) -> None:
         super().__init__(network, header(backend, network, dtype="int32"))
         self.backend = backend
         self.chips: dict[tuple[tuple[str, int], ...], Chip] = {}
+        self.lock = Lock()
+
+    def run_checked(
+        self, given: Mapping[str, Numbers], wanted: Collection[str], static: frozenset[str]
+    ) -> Recording:
+        """See HostedSession."""
+        steps, batch = next(iter(given.values())).shape[:2]
+        size = min(self.samples_at_once(steps), math.ceil(batch / cores()))
+        joined = Joined(batch)
+
+        def work(start: int) -> None:
+            part = {name: x[:, start : start + size] for name, x in given.items()}
+            joined.add(start, super(LoihiSession, self).run_checked(part, wanted, static))
+
+        side_by_side(work, range(0, batch, size))
+        return joined.recording()
+
+    def samples_at_once(self, steps: int) -> int:
+        """Such that a layer's drive and spikes stay in the cache."""
+        nodes = self.parts.chip.nodes.values()
+        largest = max((math.prod(n.shape) for n in nodes if isinstance(n, ChipNeuron)), default=1)
+        return max(1, CHUNK_BYTES // (largest * steps * 5))
 
     def chip_for(self, signals: Mapping[str, Numbers]) -> Chip:
         """The chip's part, for inputs of this size: their bound decides on number types."""
@@ -78,9 +104,10 @@ class LoihiSession(HostedSession):
             top = int(np.abs(stored_once(x)).max(initial=0))
             given[name] = 1 << (max(top, 1) - 1).bit_length()  # rounded up: few layouts
         key = tuple(sorted(given.items()))
-        if key not in self.chips:
-            self.chips = {key: Chip(self.parts.chip, given, self.backend.kernel)}
-        return self.chips[key]
+        with self.lock:
+            if key not in self.chips:
+                self.chips[key] = Chip(self.parts.chip, given, self.backend.kernel)
+            return self.chips[key]
 
     def on_chip(
         self, signals: Mapping[str, Numbers], record: Collection[str], static: frozenset[str]
@@ -88,54 +115,21 @@ class LoihiSession(HostedSession):
         """See HostedSession."""
         chip = self.chip_for(signals)
         steps, batch = next(iter(signals.values())).shape[:2]
-        size = min(chunk(chip, steps), math.ceil(batch / cores()))
-        kept = Collected(chip, steps, batch, record)
+        outputs, kept = chip.run(signals, steps, batch, record)
+        found = ChipRun({name: x.astype(np.float64) for name, x in outputs.items()})
 
-        def work(start: int) -> None:
-            part = {name: x[:, start : start + size] for name, x in signals.items()}
-            kept.add(start, part, record)
+        def laid(name: str, values: Numbers | None) -> Numbers:
+            assert values is not None
+            shape = chip.program.shapes[name]
+            return outside(values.reshape(steps, batch, *shaped(shape)), shape)
 
-        side_by_side(work, range(0, batch, size))
+        spikes = {n: laid(n, kept[n].spikes) for n in record}
+        v = {n: laid(n, kept[n].v) for n in record}
+        u = {n: laid(n, kept[n].u) for n in record}
         nodes = self.parts.chip.nodes
         told = {
             "kernel": self.backend.kernel,
             "sums": chip.ways(),
             "extensions": [n for n in chip.populations if is_extended(nodes[n])],
         }
-        return ChipRun(kept.outputs, kept.spikes, kept.v, kept.u, {"loihi": told})
-
-
-def chunk(chip: Chip, steps: int) -> int:
-    """Samples at a time, such that a layer's numbers stay in the cache."""
-    largest = max((p.size for p in chip.populations.values()), default=1)
-    return max(1, CHUNK_BYTES // (largest * steps * 5))
-
-
-class Collected:
-    """What is kept of all chunks, [T, B, *shape], channels first."""
-
-    def __init__(self, chip: Chip, steps: int, batch: int, record: Collection[str]) -> None:
-        self.chip = chip
-        self.steps = steps
-        shapes = chip.program.shapes
-
-        def empty(names: Collection[str], kind: type[np.generic]) -> dict[str, Numbers]:
-            return {n: np.empty((steps, batch, *shapes[n]), kind) for n in names}
-
-        self.outputs = empty(chip.program.network.outputs, np.float64)
-        self.spikes, self.u, self.v = (empty(record, k) for k in (np.uint8, np.int32, np.int32))
-
-    def add(self, start: int, part: Mapping[str, Numbers], record: Collection[str]) -> None:
-        """Run a chunk and put it in its place."""
-        batch = next(iter(part.values())).shape[1]
-        outputs, kept = self.chip.run(part, self.steps, batch, record)
-        here = slice(start, start + batch)
-        for name, values in outputs.items():
-            self.outputs[name][:, here] = values
-        for name in record:
-            shape = self.chip.program.shapes[name]
-            ran = kept[name]
-            assert ran.u is not None and ran.v is not None
-            for into, values in ((self.spikes, ran.spikes), (self.u, ran.u), (self.v, ran.v)):
-                laid = values.reshape(self.steps, batch, *shaped(shape))
-                into[name][:, here] = outside(laid, shape)
+        return replace(found, spikes=spikes, v=v, u=u, told={"loihi": told})

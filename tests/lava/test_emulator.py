@@ -56,7 +56,7 @@ def test_fashion_mnist(lava: Lava, tmp_path: Path) -> None:
     except DataError as error:
         pytest.skip(str(error))
     config = Path(__file__).resolve().parents[2] / "examples/fashion_mnist.toml"
-    ok("train", config, "--out", "run", "--set", "train.epochs=1", cwd=tmp_path)
+    ok("train", config, "--out", "run", "--set", "train.epochs=1", cwd=tmp_path, timeout=1800)
     ok("export", "run/best.ckpt", "--out", "model.nir", cwd=tmp_path)
     net = store.read(tmp_path / "model.nir")
     (enters,) = net.inputs

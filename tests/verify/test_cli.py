@@ -31,14 +31,15 @@ loggers = ["csv"]
 """
 
 
-def spikeport(*words: str | Path, cwd: Path, **how: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*SPIKEPORT, *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=300, **how
-    )
+def spikeport(
+    *words: str | Path, cwd: Path, timeout: float = 300, **how: Any
+) -> subprocess.CompletedProcess[str]:
+    words = (*SPIKEPORT, *map(str, words))
+    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=timeout, **how)
 
 
-def ok(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    done = spikeport(*words, cwd=cwd)
+def ok(*words: str | Path, cwd: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    done = spikeport(*words, cwd=cwd, timeout=timeout)
     assert done.returncode == 0, done.stderr
     return done
 
