@@ -28,6 +28,7 @@ from ..core.nodes import (
     Output,
     SumPool2d,
 )
+from .conformance_chip import PIPELINED
 
 STEPS = 12
 BATCH = 3
@@ -44,7 +45,7 @@ class Case:
 
 
 Build = Callable[[np.random.Generator], tuple[dict[str, Node], list[Edge], dict[str, Any]]]
-BUILDERS: dict[str, Build] = {}
+BUILDERS: dict[str, Build] = dict(PIPELINED)
 
 
 def case(build: Build) -> Build:

@@ -10,9 +10,8 @@ from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
 from ..core.arrays import Numbers
-from ..core.chip_nodes import ChipSynapse
+from ..core.chip_nodes import hop
 from ..core.errors import NetworkError, UnsupportedNode
-from ..core.linear import has_synapses
 from ..core.network import Network, NumberFormat
 from ..core.nodes import Conv, Input, Neuron, Node, Pool
 from ..core.pipeline import pipeline
@@ -48,6 +47,7 @@ class Capabilities:
     pool_padding: bool = True
     back_edge_at_t0: frozenset[str] = frozenset({"bias", "nothing"})
     step_per_synapse: bool = False  # a chip's own timing, from which recordings are shifted back
+    pipelined: bool = False  # networks whose meaning is a chip's own timing, not shifted back
     merges_pools: bool = False  # runs pools best merged into the weights that read them
     several_ports: bool = True  # more than one Input or Output
     records: frozenset[str] = frozenset({"spikes", "v", "u"})
@@ -146,21 +146,22 @@ def complaints(network: Network, able: Capabilities) -> Iterator[str]:
         for what in node_complaints(node, able):
             yield f"node {name!r} ({node.kind}) {what}"
     at_t0 = network.meaning.back_edge_at_t0
-    if compiled.back_edges and at_t0 not in able.back_edge_at_t0:
+    aligned = network.meaning.timing == "aligned"
+    if aligned and compiled.back_edges and at_t0 not in able.back_edge_at_t0:
         yield f"back edges carry {at_t0!r} at t = 0; this engine: {sorted(able.back_edge_at_t0)}"
     for ports in (network.inputs, network.outputs):
         if len(ports) > 1 and not able.several_ports:
             yield f"{len(ports)} ports {', '.join(ports)}; this engine takes one"
     if able.step_per_synapse:
         yield from untimed(compiled)
-    if network.meaning.timing == "pipelined":
-        yield "its timing is 'pipelined' (a chip's own), which no engine here runs un-shifted"
+    if not aligned and not able.pipelined:
+        yield "its timing is 'pipelined', a step for every synapse; this engine has no such steps"
 
 
 def untimed(program: Program) -> Iterator[str]:
     """The loop that an engine with one step a synapse cannot time, if there is one."""
     try:
-        pipeline(program, lambda node: int(isinstance(node, ChipSynapse) or has_synapses(node)))
+        pipeline(program, hop)
     except NetworkError as error:
         yield str(error)
 

@@ -157,7 +157,8 @@ class Splitter:
             shape = self.program.shapes[name]
             nodes[name] = Input(shape, content) if self.is_chip(name) else node  # type: ignore[arg-type]
         for source, target in self.program.back_edges:
-            late = self.network.meaning.back_edge_at_t0 == "bias"
+            told = self.network.meaning
+            late = told.timing == "aligned" and told.back_edge_at_t0 == "bias"
             if late and source in after and isinstance(self.nodes[source], ChipSynapse):
                 if target in after and not self.is_chip(target):
                     raise UnsupportedNode(
@@ -177,6 +178,8 @@ class Splitter:
             made[output] = Output(self.program.shapes[name])
             edges.append((name, output))
         meaning = replace(self.network.meaning, back_edges=back)
+        if meaning.timing == "pipelined":  # the program's back edges say it already
+            meaning = replace(meaning, timing="aligned", back_edge_at_t0="nothing")
         return Network(made, tuple(edges), meaning)
 
 

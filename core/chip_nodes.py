@@ -11,7 +11,7 @@ import numpy as np
 from . import loihi
 from .arrays import Array, Shape, collapsed, collapsed_integers, frozen
 from .errors import QuantisationError
-from .linear import apply
+from .linear import apply, has_synapses
 from .loihi import Integers, SignMode
 from .nodes import Conv, Linear, Node, SumPool2d, same_shape
 
@@ -85,6 +85,11 @@ class ChipSynapse(Node):
         """[B, *in] of whole numbers -> sums; exact, since float64 holds them (|sum| < 2^53)."""
         summed = np.rint(apply(self.synapse, spikes)).astype(np.int64)
         return loihi.shifted_sum(summed, self.weight_exp)
+
+
+def hop(node: Node) -> int:
+    """Steps that a pipelined chip takes to cross the node: one for each synapse."""
+    return int(isinstance(node, ChipSynapse) or has_synapses(node))
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,10 +60,11 @@ def summed(heard: list[Values]) -> Values:
 def quiet(program: Program, batch: int) -> dict[str, Values]:
     """What back edges carry at t = 0: a step before the first, in which no input arrives and
     nothing spikes. Linear nodes still give their bias there, unless the metadata says that
-    back edges then carry nothing."""
+    back edges then carry nothing, or the network is pipelined: its synapses start empty."""
     network = program.network
     values: dict[str, Values] = {}
-    nothing = network.meaning.back_edge_at_t0 == "nothing"
+    pipelined = network.meaning.timing == "pipelined"
+    nothing = pipelined or network.meaning.back_edge_at_t0 == "nothing"
     for name in program.order if program.back_edges else ():
         node = network.nodes[name]
         whole = isinstance(node, ChipNeuron | ChipSynapse | ToChip)

@@ -24,7 +24,7 @@ class Meaning:
     dt: float | None = None
     back_edge_at_t0: Literal["bias", "nothing"] = "bias"
     back_edges: tuple[Edge, ...] | None = None  # None: the depth-first rule finds them
-    timing: Literal["aligned", "pipelined"] = "aligned"
+    timing: Literal["aligned", "pipelined"] = "aligned"  # pipelined: a step a synapse, un-shifted
     readout: Readout | None = None
     steps: int | None = None  # T that the network was trained for
     trained_digest: str | None = None  # of the checkpoint's parameters
@@ -143,6 +143,11 @@ def validate(network: Network) -> None:
     for what, found in (("Input", network.inputs), ("Output", network.outputs)):
         if not found:
             raise NetworkError(f"the graph has no {what} node")
+    if network.meaning.timing == "pipelined" and network.meaning.back_edges is not None:
+        raise NetworkError(
+            "timing is 'pipelined', where every edge out of a synapse carries the previous step, "
+            "and the metadata lists back edges of its own; take out one of the two"
+        )
     for edge in network.meaning.back_edges or ():
         if edge not in network.edges:
             raise NetworkError(f"back edge {edge[0]!r} -> {edge[1]!r} is not an edge")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .arrays import Shape
-from .chip_nodes import ChipNeuron, ToChip
+from .chip_nodes import ChipNeuron, ToChip, hop
 from .errors import NetworkError
 from .network import Edge, Network
 from .nodes import Input, Neuron, Output
@@ -45,10 +45,13 @@ def compile(network: Network) -> Program:  # noqa: A001  the usual word for it
 def find_back_edges(network: Network) -> frozenset[Edge]:
     """The edges that carry the previous step's values.
 
-    Those that the metadata lists; else, depth-first from each Input in name order, the edges
+    Of a pipelined network every edge out of a synapse: its sum is heard one step later. Else
+    those that the metadata lists; else, depth-first from each Input in name order, the edges
     into a node on the current path. If another Input, or another order of walking, would cut
     the loops elsewhere, the graph is ambiguous and is refused.
     """
+    if network.meaning.timing == "pipelined":
+        return frozenset(e for e in network.edges if hop(network.nodes[e[0]]))
     if network.meaning.back_edges is not None:
         return frozenset(network.meaning.back_edges)
     decided: dict[Edge, bool] = {}
@@ -112,6 +115,11 @@ def sort(network: Network, back: frozenset[Edge]) -> tuple[str, ...]:
                 if not waiting[target]:
                     ready.append(target)
     left = sorted(set(network.nodes) - set(order))
+    if left and network.meaning.timing == "pipelined":
+        raise NetworkError(
+            f"a loop through {', '.join(left)} crosses no synapse, and where timing is "
+            "'pipelined' only a synapse takes a step; put one into it"
+        )
     if left:
         raise NetworkError(
             f"a loop through {', '.join(left)} is not cut by any back edge: no Input leads to "
@@ -132,20 +140,35 @@ def infer(network: Network, order: Sequence[str], back: frozenset[Edge]) -> Mapp
         except NetworkError as error:
             raise NetworkError(f"node {name!r} ({node.kind}) {error}, from {source!r}") from None
 
-    for name in order:
+    def known(name: str, sources: Sequence[str]) -> bool:
+        """Find the node's shape, if those of its sources say it."""
         node = network.nodes[name]
-        forward = [s for s in network.sources[name] if (s, name) not in back]
-        if forward:
-            found = {checked(name, source) for source in forward}
-            if len(found) > 1:
-                raise NetworkError(f"node {name!r} sums signals of different shapes: {found}")
+        found = {checked(name, source) for source in sources if source in shapes}
+        if len(found) > 1:
+            raise NetworkError(f"node {name!r} sums signals of different shapes: {found}")
+        if not found and isinstance(node, Input | Output | Neuron | ChipNeuron | ToChip):
+            found = {node.shape}
+        if found:
             shapes[name] = found.pop()
-        elif isinstance(node, Input | Output | Neuron | ChipNeuron | ToChip):
-            shapes[name] = node.shape
-        else:
+        return name in shapes
+
+    late = [
+        name
+        for name in order
+        if not known(name, [s for s in network.sources[name] if (s, name) not in back])
+    ]
+    while late:  # they hear previous steps only
+        left = [name for name in late if not known(name, network.sources[name])]
+        if left == late:
             raise NetworkError(
-                f"node {name!r} ({node.kind}) hears only previous steps, so its shape is unknown"
+                f"node {left[0]!r} ({network.nodes[left[0]].kind}) hears only previous steps of "
+                "nodes that hear it, so its shape is unknown"
             )
-    for source, name in back:
-        checked(name, source)
+        late = left
+    for source, name in network.edges:
+        if checked(name, source) != shapes[name]:
+            raise NetworkError(
+                f"node {name!r} sums signals of different shapes: {shapes[name]} and "
+                f"{checked(name, source)}, from {source!r}"
+            )
     return shapes

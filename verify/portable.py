@@ -7,6 +7,8 @@ from ..core.nodes import Neuron
 def differences(network: Network) -> list[str]:
     """One line for each thing that NIR itself cannot say; empty if there is none."""
     found = []
+    if network.meaning.timing == "pipelined":
+        found.append("every synapse takes a step; plain readers pass through layers in one step")
     for name, node in network.nodes.items():
         if not isinstance(node, Neuron) or not node.spiking:
             continue

@@ -53,8 +53,8 @@ def prepare(
 
 
 def passes_for(network: Network, able: Capabilities) -> tuple[Pass, ...]:
-    """The passes, in order."""
-    if network.number_format == "loihi":
+    """The passes, in order. None for a chip's network: its synapses are where its steps are."""
+    if network.number_format == "loihi" or network.meaning.timing == "pipelined":
         return ()
     passes: list[Pass] = []
     scale = "Scale" in able.nodes

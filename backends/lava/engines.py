@@ -89,6 +89,7 @@ class LavaFloat(Lava):
             cuba_gain="one",
             v_reset=False,
             step_per_synapse=True,
+            pipelined=True,
             merges_pools=True,
             agreement="spikes",
         )
@@ -109,6 +110,7 @@ class LavaFixed(Lava):
             nodes=FIXED,
             number_format="loihi",
             step_per_synapse=True,
+            pipelined=True,
             merges_pools=True,
             agreement="bit_exact",
         )

@@ -16,17 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.arrays import Array, Numbers
-from ...core.chip_nodes import ChipSynapse
-from ...core.linear import has_synapses
-from ...core.nodes import Node
+from ...core.chip_nodes import hop
 from ...core.pipeline import Pipeline, pipeline
 from ...core.schedule import Program
 from .pieces import Piece, shaped
-
-
-def hop(node: Node) -> int:
-    """Steps that Lava takes to cross the node: one for every synapse process."""
-    return int(isinstance(node, ChipSynapse) or has_synapses(node))
 
 
 @dataclass(frozen=True)

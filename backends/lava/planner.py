@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from ...core.arrays import Numbers, Shape
-from ...core.chip_nodes import ChipNeuron
+from ...core.chip_nodes import ChipNeuron, hop
 from ...core.nodes import Delay, Flatten, Input, Neuron, Node, Output
 from ...core.pipeline import Pipeline
 from ...core.schedule import Program
 from . import pieces
 from .constants import constants
 from .pieces import Piece, shaped
-from .plan import Plan, hop, piece_of
+from .plan import Plan, piece_of
 
 
 def plan(program: Program, timing: Pipeline, interval: int) -> Plan:

@@ -39,18 +39,18 @@ def largest(program: Program, given: Mapping[str, int]) -> dict[str, int]:
     nodes = program.network.nodes
     known: dict[str, int] = dict(given)
     known |= {name: 1 for name, node in nodes.items() if isinstance(node, ChipNeuron)}
-    for name in program.order:
-        if name in known:
-            continue
-        heard = 0
-        for source in program.network.sources[name]:
-            if source not in known:
-                raise QuantisationError(
-                    f"node {name!r} is in a loop without neurons: its sums have no bound"
-                )
-            heard += known[source]
-        node = nodes[name]
-        known[name] = reach(name, node, heard) if isinstance(node, ChipSynapse) else heard
+    sources = program.network.sources
+    left = [name for name in program.order if name not in known]
+    while left:
+        ready = [name for name in left if all(source in known for source in sources[name])]
+        if not ready:
+            raise QuantisationError(
+                f"node {left[0]!r} is in a loop without neurons: its sums have no bound"
+            )
+        for name in ready:
+            node, heard = nodes[name], sum(known[source] for source in sources[name])
+            known[name] = reach(name, node, heard) if isinstance(node, ChipSynapse) else heard
+        left = [name for name in left if name not in known]
     return known
 
 

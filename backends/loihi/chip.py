@@ -1,10 +1,12 @@
 """The chip's part of a network: layer after layer, each over all steps at once.
 
-Where populations hear each other in a loop, the nodes of the loop go step by step instead, with
-the same sums and kernels on one step.
+What an edge brings one step late (all that leaves a synapse of a pipelined network) is shifted
+as a whole. Only where populations hear each other in a loop, the nodes of the loop go step by
+step, with the same sums and kernels on one step.
 """
 
 from collections.abc import Collection, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,6 +55,11 @@ class Chip:
             run.stage(stage)
         return run.outputs, run.kept
 
+    @cached_property
+    def still(self) -> dict[str, Any]:
+        """What back edges carry at t = 0, of one sample."""
+        return quiet(self.program, 1)
+
     def ways(self) -> dict[str, str]:
         """How each synapse was summed, the last time."""
         return {name: synapse.way for name, synapse in self.synapses.items()}
@@ -85,8 +92,9 @@ class Run:
 
     def stage(self, names: tuple[str, ...]) -> None:
         """One node over all steps, or a loop of nodes step by step."""
-        if len(names) == 1 and not self.chip.program.before[names[0]]:
-            self.whole(names[0])
+        (first, *more) = names
+        if not more and first not in self.chip.program.before[first]:
+            self.whole(first)
         else:
             self.stepped(names)
         for name in names:
@@ -98,8 +106,16 @@ class Run:
         node = self.chip.nodes[name]
         if isinstance(node, Input):
             return
-        heard = self.heard([self.values[s] for s in self.chip.program.now[name]])
-        self.values[name] = self.through(name, node, heard, self.steps)
+        program = self.chip.program
+        arrived = [self.values[s] for s in program.now[name]]
+        arrived += [self.late(s) for s in program.before[name]]
+        self.values[name] = self.through(name, node, self.heard(arrived), self.steps)
+
+    def late(self, name: str) -> Numbers:
+        """What a node said one step ago, over all steps."""
+        x = self.full(name)
+        first = self.before_the_first((name,))[name].astype(x.dtype)
+        return np.concatenate([first, x[:-1]])
 
     def heard(self, arrived: list[Numbers]) -> Numbers:
         """Several edges into one node are summed, exactly."""
@@ -157,7 +173,8 @@ class Run:
         """The nodes of a loop, in program order within each step."""
         program = self.chip.program
         inner = set(names)
-        last = self.before_the_first(names)
+        outer = {s for n in names for s in program.before[n]} - inner
+        last = self.before_the_first((*names, *outer))
         lines: dict[str, list[Numbers]] = {n: [] for n in names}
         found: dict[str, list[Numbers]] = {n: [] for n in names}
         for t in range(self.steps):
@@ -165,7 +182,7 @@ class Run:
             for name in names:
                 arrived = [now[s] if s in inner else self.at(s, t) for s in program.now[name]]
                 arrived += [
-                    last[s] if s in inner else self.at(s, t - 1) for s in program.before[name]
+                    last[s] if s in last else self.at(s, t - 1) for s in program.before[name]
                 ]
                 now[name] = self.one_step(name, self.heard(arrived), lines[name])
                 found[name].append(now[name])
@@ -174,10 +191,8 @@ class Run:
             self.values[name] = np.concatenate(found[name])
 
     def at(self, name: str, t: int) -> Numbers:
-        """A value outside of the loop at one step; before the first there was nothing."""
+        """A value outside of the loop at one step."""
         x = self.values[name]
-        if t < 0:
-            return np.zeros_like(x[:1])
         return x[:1] if len(x) == 1 else x[t : t + 1]
 
     def one_step(self, name: str, x: Numbers, line: list[Numbers]) -> Numbers:
@@ -191,10 +206,9 @@ class Run:
     def before_the_first(self, names: tuple[str, ...]) -> dict[str, Numbers]:
         """What back edges carry at t = 0 (core.interpreter.quiet)."""
         shapes = self.chip.program.shapes
-        still = quiet(self.chip.program, 1)
         found = {}
         for name in names:
-            whole = np.rint(still[name]).astype(np.int32)
+            whole = np.rint(self.chip.still[name]).astype(np.int32)
             spread = np.broadcast_to(whole, (self.batch, *shapes[name]))[None]
             found[name] = inside(spread, shapes[name])
         return found

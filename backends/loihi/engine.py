@@ -47,6 +47,7 @@ class Loihi:
         return Capabilities(
             nodes=frozenset(f"{HOST} {CHIP}".split()),
             number_format="loihi",
+            pipelined=True,
             merges_pools=True,
             agreement="bit_exact",
         )

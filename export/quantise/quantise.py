@@ -43,6 +43,11 @@ class Quantise:
         """QuantisationError names the node and the register that cannot hold its number."""
         if network.number_format != "real":
             raise QuantisationError("the network is in the chip's integers already")
+        if network.meaning.timing == "pipelined":
+            raise QuantisationError(
+                "timing is 'pipelined', a chip's own, of a network in real numbers; quantise an "
+                "aligned one"
+            )
         if left := network.unlowered:
             raise QuantisationError(f"node {left[0]!r} must be lowered before quantisation")
         parts = partition(network)

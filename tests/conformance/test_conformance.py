@@ -7,6 +7,7 @@ import pytest
 
 from spikeport.backends import registry
 from spikeport.backends.conformance import BUILDERS, Case, make
+from spikeport.backends.conformance_chip import PIPELINED
 from spikeport.backends.protocol import Backend, complaints
 from spikeport.core import interpreter
 from spikeport.core.errors import NetworkError
@@ -19,6 +20,7 @@ ENGINES = ("reference", "norse", "loihi", "lava-float", "lava-fixed")
 
 # What an engine may refuse, and a word that its refusal must hold. Nothing else may be refused,
 # and all of this must be: an engine that learns to run one of these is taken off the list.
+CHIP = dict.fromkeys(PIPELINED, "Chip")
 REFUSED: Mapping[str, Mapping[str, str]] = {
     "reference": {},
     "norse": {
@@ -28,6 +30,7 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         "two_synapse_loop_delayed": "Delay",
         "several_ports": "ports",
         "conv1d": "Conv1d",
+        **CHIP,
     },
     "loihi": {
         "reset_to_value": "value other than 0",
@@ -36,6 +39,7 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     "lava-float": {
         "reset_to_value": "value other than 0",
         "two_synapse_loop": "loop",
+        **CHIP,
     },
     "lava-fixed": {
         "reset_to_value": "value other than 0",

@@ -31,7 +31,8 @@ class Grower:
     """Grows a random network: layers of every kind, skips, loops, delays, several ports. Its
     numbers are eighths or the chip's integers, so that agreement means equality."""
 
-    def __init__(self, seed: int, fixed: bool) -> None:
+    def __init__(self, seed: int, fixed: bool, timing: Any = "aligned") -> None:
+        self.timing = timing
         self.random: Any = np.random.default_rng(seed)
         self.fixed = fixed
         self.nodes: dict[str, Node] = {}
@@ -51,7 +52,8 @@ class Grower:
             self.add_loop()
         self.add_outputs()
         at_t0 = self.pick(["bias", "bias" if self.fixed else "nothing"])
-        return Network(self.nodes, tuple(self.edges), Meaning(back_edge_at_t0=at_t0))
+        meaning = Meaning(back_edge_at_t0=at_t0, timing=self.timing)
+        return Network(self.nodes, tuple(self.edges), meaning)
 
     def whole(self, least: int, most: int) -> int:
         return int(self.random.integers(least, most + 1))

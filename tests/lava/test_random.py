@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from spikeport.backends.loihi.engine import Loihi
 from spikeport.core.errors import NetworkError
 from spikeport.core.schedule import compile
 
@@ -16,11 +17,11 @@ from .crowds import driven, drives
 from .grow import Grower
 
 
-def hold(lava: Lava, seed: int, fixed: bool, mode: str) -> str:
+def hold(lava: Lava, seed: int, fixed: bool, mode: str, timing: str = "aligned") -> str:
     """One random network; what became of it."""
     random = np.random.default_rng(seed)
     try:
-        network = Grower(seed, fixed).network()
+        network = Grower(seed, fixed, timing).network()
         back = compile(network).back_edges
     except NetworkError:
         return "no network"
@@ -33,7 +34,10 @@ def hold(lava: Lava, seed: int, fixed: bool, mode: str) -> str:
     except NetworkError as error:
         assert any(word in str(error) for word in ("node '", "loop", "quantise")), error
         return "refused"
-    same(definition(network, inputs), got, states=mode == "stepped")
+    wanted = definition(network, inputs)
+    same(wanted, got, states=mode == "stepped")
+    if fixed and seed < 80:
+        same(wanted, Loihi().open(network).run(inputs, ("all",)))
     return "loop" if back else "equal"
 
 
@@ -47,6 +51,13 @@ def test_random_graphs(lava: Lava, fixed: bool) -> None:
 def test_random_graphs_by_the_runtime(lava: Lava, fixed: bool) -> None:
     count = Counter(hold(lava, seed, fixed, "runtime") for seed in range(1000, 1016))
     assert count["equal"] + count["loop"] > 8, count
+
+
+@pytest.mark.parametrize("fixed", [False, True], ids=["float", "fixed"])
+def test_random_pipelined_graphs(lava: Lava, fixed: bool) -> None:
+    """A step for every synapse, nothing shifted back."""
+    count = Counter(hold(lava, seed, fixed, "stepped", "pipelined") for seed in range(80))
+    assert count["loop"] > 35, count
 
 
 # --- many neurons ----------------------------------------------------------------------------
