@@ -54,6 +54,7 @@ class Norse:
             groups=False,
             pool_padding=False,
             back_edge_at_t0=frozenset({"nothing"}),
+            late_edges="closing",
             several_ports=False,
             agreement="spikes",
         )

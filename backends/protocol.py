@@ -46,6 +46,7 @@ class Capabilities:
     groups: bool = True
     pool_padding: bool = True
     back_edge_at_t0: frozenset[str] = frozenset({"bias", "nothing"})
+    late_edges: Literal["any", "closing"] = "any"  # which may bring the previous step
     step_per_synapse: bool = False  # a chip's own timing, from which recordings are shifted back
     pipelined: bool = False  # networks whose meaning is a chip's own timing, not shifted back
     merges_pools: bool = False  # runs pools best merged into the weights that read them
@@ -149,6 +150,8 @@ def complaints(network: Network, able: Capabilities) -> Iterator[str]:
     aligned = network.meaning.timing == "aligned"
     if aligned and compiled.back_edges and at_t0 not in able.back_edge_at_t0:
         yield f"back edges carry {at_t0!r} at t = 0; this engine: {sorted(able.back_edge_at_t0)}"
+    if able.late_edges == "closing":
+        yield from odd_late_edges(compiled)
     for ports in (network.inputs, network.outputs):
         if len(ports) > 1 and not able.several_ports:
             yield f"{len(ports)} ports {', '.join(ports)}; this engine takes one"
@@ -156,6 +159,17 @@ def complaints(network: Network, able: Capabilities) -> Iterator[str]:
         yield from untimed(compiled)
     if not aligned and not able.pipelined:
         yield "its timing is 'pipelined', a step for every synapse; this engine has no such steps"
+
+
+def odd_late_edges(program: Program) -> Iterator[str]:
+    """The late edges that are not simply the last one of a loop."""
+    place = {name: i for i, name in enumerate(program.order)}
+    for source, target in sorted(program.back_edges):
+        if place[source] < place[target] or not program.now[target]:
+            yield (
+                f"edge {source!r} -> {target!r} brings the previous step and does not just close "
+                "a loop; this engine has no other such edges"
+            )
 
 
 def untimed(program: Program) -> Iterator[str]:
