@@ -511,6 +511,22 @@ def delay(random: np.random.Generator) -> Built:
 
 
 @case
+def delay_per_neuron(random: np.random.Generator) -> Built:
+    """Each neuron's spikes wait their own time, in a recurrent layer too."""
+    nodes, edges = chain(
+        ("in", Input((6,), SPIKES)),
+        ("fc1", dense(random, 8, 6)),
+        ("one", lif(8)),
+        ("late", Delay(np.arange(8) % 4)),
+        ("fc2", dense(random, 5, 8)),
+        ("two", cuba(5)),
+        ("out", Output((5,))),
+    )
+    nodes |= {"rec": dense(random, 5, 5, True), "later": Delay(np.array([3, 1, 2, 1, 4]))}
+    return nodes, [*edges, ("two", "later"), ("later", "rec"), ("rec", "two")], {}
+
+
+@case
 def several_ports(random: np.random.Generator) -> Built:
     nodes: dict[str, Node] = {
         "a": Input((4,), SPIKES),

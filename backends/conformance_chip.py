@@ -112,7 +112,7 @@ def pipelined_delays(random: np.random.Generator) -> Built:
         "fc1": dense(random, 7, 6),
         "one": neurons(random, 7),
         "fc2": dense(random, 5, 7),
-        "later": Delay(3),
+        "later": Delay(np.array([0, 3, 1, 3, 2])),
         "two": neurons(random, 5),
         "back": dense(random, 7, 5),
         "last": Delay(1),

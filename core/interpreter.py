@@ -4,7 +4,6 @@ Vectorised over the batch and nothing more, in float64; a quantised network's ch
 exact integers. Plain on purpose: speed lives in the engines.
 """
 
-from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from . import loihi
 from .arrays import Array, Numbers, Shape
 from .chip_nodes import ChipNeuron, ChipSynapse, ToChip
+from .delays import DelayLine
 from .linear import apply
 from .neuron import Law, State, real, step
 from .nodes import Delay, Input, Neuron, Node, Output
@@ -90,18 +90,6 @@ class Population:
     def __call__(self, x: Values) -> Values:
         out, self.state = step(self.state, x, self.law)
         return out
-
-
-class DelayLine:
-    """Keeps a signal for a number of steps."""
-
-    def __init__(self, steps: int) -> None:
-        self.held: deque[Values] = deque()
-        self.steps = steps
-
-    def __call__(self, x: Values) -> Values:
-        self.held.append(x)
-        return self.held.popleft() if len(self.held) > self.steps else np.zeros_like(x)
 
 
 def chip_population(node: ChipNeuron, batch: int) -> Runner:

@@ -170,17 +170,18 @@ def read_flatten(kind: str, fields: Fields, told: Told) -> Node:
 
 
 def read_delay(kind: str, fields: Fields, told: Told) -> Node:
-    """Delay, in whole steps of dt, the same for every element."""
-    delay = collapsed(numbers(fields, "delay"))
+    """Delay, in whole steps of dt."""
+    delay = numbers(fields, "delay")
     if told.dt is None:
         raise NetworkError("a delay in seconds needs dt; say --dt SECONDS")
     steps = delay / told.dt
-    if delay.ndim or abs(steps - np.round(steps)) > 1e-6:
+    apart = ~(np.abs(steps - np.round(steps)) <= 1e-6)
+    if apart.any():
         raise NetworkError(
-            f"delay is {brief(delay)} s; one whole number of steps of {told.dt} s for all "
-            "elements is what can be run"
+            f"delay is {float(delay[apart][0]):g} s; a whole number of steps of {told.dt} s is "
+            "what can be run"
         )
-    return Delay(int(np.round(steps)))
+    return Delay(np.round(steps).astype(np.int64))
 
 
 def read_port(kind: str, fields: Fields, told: Told) -> Node:

@@ -48,7 +48,8 @@ def fields_of(node: Node, shape: Shape, dt: float | None) -> tuple[str, dict[str
         case Scale():
             return "Scale", {"scale": node.scale}
         case Delay():
-            return "Delay", {"delay": np.full(shape, node.steps * known(dt, "Delay"))}
+            seconds = np.asarray(node.steps) * known(dt, "Delay")
+            return "Delay", {"delay": spread(seconds, shape)}
         case Neuron():
             return node.kind, neuron_fields(node, dt)
         case _:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .arrays import Array, Shape, collapsed, frozen, pair
+from .arrays import Array, Shape, collapsed, collapsed_integers, frozen, pair
 from .errors import NetworkError
 
 
@@ -243,16 +244,32 @@ class Scale(Node):
 
 @dataclass(frozen=True, eq=False)
 class Delay(Node):
-    """y[t] = x[t - steps], zero before. One whole number of steps for all elements."""
+    """y[t] = x[t - steps], zero before. steps: one whole number for all elements, or one for
+    each, [*shape]."""
 
-    steps: int
+    steps: int | NDArray[np.int64]
 
     def check(self) -> None:
-        if self.steps < 0:
-            raise NetworkError(f"delay of {self.steps} steps; a signal cannot come early")
+        try:
+            steps = collapsed_integers(self.steps)
+        except ValueError:
+            raise NetworkError("delay of a number of steps that is not whole") from None
+        if steps.min(initial=0) < 0:
+            raise NetworkError(f"delay of {steps.min()} steps; a signal cannot come early")
+        self._set("steps", steps if steps.size > 1 else int(steps.sum()))
+
+    @property
+    def least(self) -> int:
+        """Steps that every element waits at least."""
+        return int(np.min(self.steps))
+
+    @property
+    def most(self) -> int:
+        """Steps of the element that waits longest."""
+        return int(np.max(self.steps))
 
     def output_shape(self, shape: Shape) -> Shape:
-        return shape
+        return shape if isinstance(self.steps, int) else same_shape(self.steps.shape, shape)
 
 
 # --- neurons -----------------------------------------------------------------------------------

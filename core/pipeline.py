@@ -1,9 +1,9 @@
 """When each layer runs on an engine that takes one step for every synapse crossed.
 
 A value of time t of node n is there at chip step t + shift[n]. An edge may be made to wait for
-extra steps; a back edge wins one step, a Delay node as many as it holds. Whether shifts exist at
-all is a question about loops: one through m synapses must be cut by m steps of back edges and
-delays, else the network cannot be timed and is refused.
+extra steps; a back edge wins one step, a Delay node as many as it holds at least. Whether shifts
+exist at all is a question about loops: one through m synapses must be cut by m steps of back
+edges and delays, else the network cannot be timed and is refused.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ def pipeline(program: Program, hop: Callable[[Node], int]) -> Pipeline:
     cost: dict[Edge, int] = {}
     for source, target in network.edges:
         node = network.nodes[target]
-        won = node.steps if isinstance(node, Delay) else 0
+        won = node.least if isinstance(node, Delay) else 0
         cost[source, target] = hop(node) - won - ((source, target) in program.back_edges)
     shift = dict.fromkeys(network.nodes, 0)
     parent: dict[str, str] = {}
@@ -64,7 +64,7 @@ def describe(
     nodes = program.network.nodes
     crossed = sum(hop(nodes[n]) for n in loop)
     edges = zip(loop, loop[1:] + loop[:1], strict=True)
-    held = sum(node.steps for n in loop if isinstance(node := nodes[n], Delay))
+    held = sum(node.least for n in loop if isinstance(node := nodes[n], Delay))
     held += sum(edge in program.back_edges for edge in edges)
     return (
         f"the loop {' -> '.join([*loop, loop[0]])} crosses {crossed} synapses, each of which takes "

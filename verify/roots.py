@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..core.arrays import Array, Numbers, Shape, frozen
+from ..core.delays import delayed
 from ..core.interpreter import real_law
 from ..core.linear import apply, is_map
 from ..core.network import Network
@@ -95,10 +96,7 @@ class Trace:
         node = self.network.nodes[name]
         heard = self.into(name, said, how)
         if isinstance(node, Delay):
-            kept = max(len(heard) - node.steps, 0)
-            late = np.zeros_like(heard)
-            late[len(heard) - kept :] = heard[:kept]
-            return late
+            return delayed(heard, node.steps)
         if not is_map(node):
             return heard
         flat = apply(how(node, heard.shape[2:]), frozen(heard.reshape(-1, *heard.shape[2:])))
@@ -117,7 +115,7 @@ class Trace:
         signed = {n: s.astype(np.float64) for n, s in self.spikes.items()}
         signed |= {n: np.asarray(x, np.float64) for n, x in self.inputs.items()}
         sizes = {n: np.abs(s) for n, s in signed.items()}
-        delays = [n.steps for n in self.network.nodes.values() if isinstance(n, Delay)]
+        delays = [n.most for n in self.network.nodes.values() if isinstance(n, Delay)]
         late = 2 + sum(delays)  # enough for every back edge and delay to carry something
         ones = {n: np.ones((late, 1, *s.shape[2:])) for n, s in signed.items()}
         fan_in = self.into(name, ones, reach)[-1, 0]

@@ -93,7 +93,7 @@ def chip_constant(node: ChipSynapse, x: Any) -> Any:
 
 def longest_memory(program: Program) -> int:
     """Steps after which a graph without linear loops has forgotten everything."""
-    held = sum(n.steps for n in program.network.nodes.values() if isinstance(n, Delay))
+    held = sum(n.most for n in program.network.nodes.values() if isinstance(n, Delay))
     return held + len(program.back_edges)
 
 

@@ -51,7 +51,7 @@ class Planner:
     def width(self, source: str, target: str) -> int:
         """Steps at the start of a sample in which the edge carries the sample before."""
         node = self.nodes[target]
-        held = node.steps if isinstance(node, Delay) else 0
+        held = node.least if isinstance(node, Delay) else 0
         return held + ((source, target) in self.program.back_edges)
 
     def waits(self, source: str, target: str) -> bool:
@@ -70,8 +70,10 @@ class Planner:
 
     def given(self, name: str) -> tuple[str, ...]:
         """The pieces that a node's output is the sum of. Flatten and Delay are no processes:
-        ports are reshaped, and a delay is in the shifts."""
-        if isinstance(self.nodes[name], Flatten | Delay):
+        ports are reshaped, and a delay is in the shifts, but for what some elements wait longer
+        than others."""
+        node = self.nodes[name]
+        if isinstance(node, Flatten) or (isinstance(node, Delay) and node.least == node.most):
             return self.heard(name)
         return (piece_of(name),)
 
@@ -102,6 +104,10 @@ class Planner:
                 self.add(Piece(piece_of(name), "stream", takes, shift, binary=binary))
             case Neuron() | ChipNeuron():
                 self.add_neuron(name, node, shift)
+            case Delay() if node.least < node.most:
+                extra = {"steps": np.asarray(node.steps) - node.least}
+                kept = Piece(piece_of(name), "hold", node.steps.shape, shift, arrays=extra)  # type: ignore[union-attr]
+                self.add(replace(kept, hears=self.heard(name)))
             case Output() | Flatten() | Delay():
                 return
             case _:
@@ -171,7 +177,7 @@ class Planner:
     def is_binary(self, name: str, seen: set[str]) -> bool:
         """Whether the piece sends 0 and 1 only."""
         piece = self.pieces[name]
-        if piece.kind in ("line", "gate") and name not in seen and len(piece.hears) == 1:
+        if piece.kind in ("line", "gate", "hold") and name not in seen and len(piece.hears) == 1:
             return self.is_binary(piece.hears[0], seen | {name})
         return piece.binary
 

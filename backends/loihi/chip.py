@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ...core.arrays import Numbers
+from ...core.arrays import Numbers, Shape
 from ...core.chip_nodes import ChipNeuron, ChipSynapse
+from ...core.delays import DelayLine, delayed
 from ...core.interpreter import quiet
 from ...core.network import Network
 from ...core.nodes import Delay, Flatten, Input, Node, Output
@@ -137,10 +138,8 @@ class Run:
             before = shapes[network.sources[name][0]]
             return inside(outside(x, before).reshape(*x.shape[:2], *shapes[name]), shapes[name])
         if isinstance(node, Delay):
-            late = np.zeros((self.steps, *x.shape[1:]), x.dtype)
-            kept = max(self.steps - node.steps, 0)
-            late[self.steps - kept :] = np.broadcast_to(x, (self.steps, *x.shape[1:]))[:kept]
-            return late
+            held = laid(node, shapes[name])
+            return delayed(np.broadcast_to(x, (self.steps, *x.shape[1:])), held)
         return x
 
     def fire(self, name: str, node: ChipNeuron, x: Numbers, steps: int) -> Numbers:
@@ -175,7 +174,12 @@ class Run:
         inner = set(names)
         outer = {s for n in names for s in program.before[n]} - inner
         last = self.before_the_first((*names, *outer))
-        lines: dict[str, list[Numbers]] = {n: [] for n in names}
+        shapes, nodes = program.shapes, self.chip.nodes
+        lines = {
+            n: DelayLine(laid(node, shapes[n]))
+            for n in names
+            if isinstance(node := nodes[n], Delay)
+        }
         found: dict[str, list[Numbers]] = {n: [] for n in names}
         for t in range(self.steps):
             now: dict[str, Numbers] = {}
@@ -184,7 +188,9 @@ class Run:
                 arrived += [
                     last[s] if s in last else self.at(s, t - 1) for s in program.before[name]
                 ]
-                now[name] = self.one_step(name, self.heard(arrived), lines[name])
+                x = self.heard(arrived)
+                line = lines.get(name)
+                now[name] = line(x) if line else self.through(name, nodes[name], x, 1)
                 found[name].append(now[name])
             last = now
         for name in names:
@@ -195,14 +201,6 @@ class Run:
         x = self.values[name]
         return x[:1] if len(x) == 1 else x[t : t + 1]
 
-    def one_step(self, name: str, x: Numbers, line: list[Numbers]) -> Numbers:
-        """A node of a loop, one step on."""
-        node = self.chip.nodes[name]
-        if isinstance(node, Delay):
-            line.append(x)
-            return line.pop(0) if len(line) > node.steps else np.zeros_like(x)
-        return self.through(name, node, x, 1)
-
     def before_the_first(self, names: tuple[str, ...]) -> dict[str, Numbers]:
         """What back edges carry at t = 0 (core.interpreter.quiet)."""
         shapes = self.chip.program.shapes
@@ -212,6 +210,11 @@ class Run:
             spread = np.broadcast_to(whole, (self.batch, *shapes[name]))[None]
             found[name] = inside(spread, shapes[name])
         return found
+
+
+def laid(node: Delay, shape: Shape) -> int | Numbers:
+    """A delay's steps, in the order inside."""
+    return node.steps if isinstance(node.steps, int) else inside(node.steps, shape)
 
 
 def narrow(x: Numbers, node: Any) -> Numbers:

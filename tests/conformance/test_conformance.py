@@ -27,6 +27,7 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         "subtract_if": "subtract",
         "refractory": "refractory",
         "delay": "Delay",
+        "delay_per_neuron": "Delay",
         "two_synapse_loop_delayed": "Delay",
         "several_ports": "ports",
         "conv1d": "Conv1d",

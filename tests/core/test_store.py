@@ -347,5 +347,18 @@ def test_delay_in_whole_steps(tmp_path: Path) -> None:
     path = lone(tmp_path / "a.nir", nir.Delay(np.full(2, 3e-3)))
     node = store.read(path, Stated(dt=1e-3)).nodes["n"]
     assert isinstance(node, Delay) and node.steps == 3
-    with pytest.raises(NetworkError, match="whole number of steps"):
+    with pytest.raises(NetworkError, match="0.003 s; a whole number of steps of 0.002 s"):
+        store.read(path, Stated(dt=2e-3))
+
+
+def test_delay_of_each_element(tmp_path: Path) -> None:
+    path = lone(tmp_path / "a.nir", nir.Delay(np.array([3e-3, 0.0])))
+    network = store.read(path, Stated(dt=1e-3))
+    store.write(network, tmp_path / "b.nir")
+    for read in (network, store.read(tmp_path / "b.nir")):
+        x = np.arange(1.0, 6.0)[:, None, None].repeat(2, 2)
+        (got,) = interpreter.run(compile(read), {read.inputs[0]: x}).outputs.values()
+        assert got[:, 0, 0].tolist() == [0, 0, 0, 1, 2]
+        assert got[:, 0, 1].tolist() == [1, 2, 3, 4, 5]
+    with pytest.raises(NetworkError, match="0.003 s"):
         store.read(path, Stated(dt=2e-3))

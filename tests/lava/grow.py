@@ -143,7 +143,7 @@ class Grower:
         if what < 0.8 and len(shape) > 1:
             return Flatten()
         if what < 0.9:
-            return Delay(self.whole(0, 3))
+            return Delay(self.maybe_one(self.random.integers(0, 5, shape)))
         return self.synapse(shape) if self.fixed else Scale(self.eighths(-1, 1, *shape))
 
     def neuron(self, shape: tuple[int, ...]) -> Neuron:

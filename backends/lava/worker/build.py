@@ -16,7 +16,7 @@ from lava.proc.dense.process import Dense
 from lava.proc.lif.process import LIFReset
 from lava.utils.weightutils import SignMode
 
-from .models import conv, lif, line, scale, sink, stream
+from .models import conv, hold, lif, line, scale, sink, stream
 from .models.window import Window
 from .wire import Array
 
@@ -196,6 +196,13 @@ class Builder:
             name=piece["name"],
         )
         model = self.pick(line.LineFloat, line.LineFixed)
+        return Built(made, lambda: made.a_out, made.s_in, model=model)
+
+    def hold(self, piece: Mapping[str, Any]) -> Built:
+        """Elements that wait different times; waiting longer than a sample is all the same."""
+        steps = np.minimum(self.array(piece, "steps"), self.interval)
+        made = hold.Hold(steps=steps, window=self.window(piece), name=piece["name"])
+        model = self.pick(hold.HoldFloat, hold.HoldFixed)
         return Built(made, lambda: made.a_out, made.s_in, model=model)
 
     def lif(self, piece: Mapping[str, Any]) -> Built:

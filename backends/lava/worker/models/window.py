@@ -12,9 +12,13 @@ class Window:
     shift: int
     width: int = 0
 
+    def age(self, step: int) -> int:
+        """Steps of its sample before chip step `step` (from 1)."""
+        return (step - 1 - self.shift) % self.interval
+
     def closed(self, step: int) -> bool:
-        """Whether chip step `step` (from 1) is one of the first `width` of its sample."""
-        return self.width > 0 and (step - 1 - self.shift) % self.interval < self.width
+        """Whether chip step `step` is one of the first `width` of its sample."""
+        return self.age(step) < self.width
 
     @property
     def offset(self) -> int:
