@@ -99,8 +99,8 @@ class ChipNeuron(Node):
     scale: chip units (one weight unit = 1; states are 64 times that) per unit of the real
     network, one number or one a neuron, for reading only. current: added to the drive every
     step (a bias on the synapse). simulator_only: du may be -1 and dv 4096, a current that never
-    fades and a membrane that keeps nothing, which the CPU models take and the chip's 12-bit
-    registers do not.
+    fades and a membrane that keeps nothing, and vth may have 18 bits, which no membrane reaches;
+    the CPU models take these and the chip's registers do not.
     """
 
     shape: Shape
@@ -127,7 +127,7 @@ class ChipNeuron(Node):
                 )
             self._set(name, value)
             if name != "current":
-                beyond = self.simulator_only and name in ("du", "dv")
+                beyond = self.simulator_only and name in ("du", "dv", "vth")
                 loihi.in_range("a neuron", f"{name} (simulator)" if beyond else name, value)
         loihi.in_range("a neuron", "bias_exp", self.bias_exp)
         self._set("scale", collapsed(self.scale))

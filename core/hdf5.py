@@ -1,13 +1,13 @@
-"""A .nir file's raw contents, read with limits: files come from strangers.
+"""The raw contents of .nir and .net files, read with limits: files come from strangers.
 
 Only plain datasets and groups are followed. Nothing is executed, no link leaves the file, and
 no array is read before its declared size has been seen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -19,6 +19,8 @@ MAX_DEPTH = 8
 MAX_RANK = 6
 MAX_BYTES = 8 << 30  # of all arrays together, unpacked
 MAX_EDGES = 1_000_000
+Read = TypeVar("Read")
+Tree = dict[str, Any]  # a group: name -> array, number, text, or the Tree of a group in it
 
 
 @dataclass
@@ -39,22 +41,48 @@ class Reader:
         self.nodes = 0
 
     def read(self) -> RawGraph:
-        """The whole file; NetworkError says what is wrong with it."""
+        """The graph in a .nir file; NetworkError says what is wrong with it."""
+        return self.opened(".nir", self.only_graph)
+
+    def tree(self) -> Tree:
+        """Everything in a .net file; NetworkError says what is wrong with it."""
+        return self.opened(".net", lambda file: self.members(file, 0))
+
+    def opened(self, kind: str, take: Callable[[Any], Read]) -> Read:
+        """What `take` finds in the file."""
         if not self.path.is_file():
             raise NetworkError(f"no file {self.path}")
         try:
             with h5py.File(self.path, "r") as file:
-                if "node" not in file:
-                    raise NetworkError(f"{self.path}: no group 'node'; this is not a .nir file")
-                return self.graph(self.group(file, "node"), 0)
+                return take(file)
         except NetworkError:
             raise
         except MemoryError:
             raise NetworkError(f"{self.path}: does not fit into memory") from None
         except Exception as error:  # h5py raises whatever a broken file makes it raise
             raise NetworkError(
-                f"{self.path}: not a readable .nir (HDF5) file, truncated or damaged: {error}"
+                f"{self.path}: not a readable {kind} (HDF5) file, truncated or damaged: {error}"
             ) from None
+
+    def only_graph(self, file: Any) -> RawGraph:
+        """The group that every .nir file holds."""
+        if "node" not in file:
+            raise NetworkError(f"{self.path}: no group 'node'; this is not a .nir file")
+        return self.graph(self.group(file, "node"), 0)
+
+    def members(self, group: Any, depth: int) -> Tree:
+        """A group with all that is in it."""
+        if depth > MAX_DEPTH:
+            raise self.fail(f"groups are nested more than {MAX_DEPTH} deep")
+        self.nodes += len(group)
+        if self.nodes > MAX_NODES:
+            raise self.fail(f"holds over {MAX_NODES} groups and arrays")
+        found: Tree = {}
+        for name in group:
+            member = self.item(group, name)
+            inner = isinstance(member, h5py.Group)
+            found[name] = self.members(member, depth + 1) if inner else self.value(group, name)
+        return found
 
     def fail(self, what: str) -> NetworkError:
         """An error that names the file."""

@@ -39,6 +39,7 @@ RANGES = {  # register -> (least, most), inclusive
     "du (simulator)": (-1, ONE - 1),
     "dv (simulator)": (0, ONE),
     "vth": (0, (1 << 17) - 1),
+    "vth (simulator)": (0, (1 << 18) - 1),
     "bias_mant": (-(1 << 12), (1 << 12) - 1),
     "bias_exp": (0, 7),
     "weight_exp": (-8, 7),

@@ -1,4 +1,4 @@
-"""Networks in .nir files: read, write, digest.
+"""Networks in files: .nir read and written, lava-dl's .net read; digests.
 
 Reading is our own (core.hdf5), so that a stranger's file has limits and every fault is one
 clear NetworkError. Writing goes through nir itself, so that every tool can read what we wrote.
@@ -14,7 +14,7 @@ from typing import Any, Literal
 import nir
 import numpy as np
 
-from . import chip_store, hdf5
+from . import chip_store, hdf5, lavadl_read
 from .errors import NetworkError, SpikeportError
 from .files import written_whole
 from .metadata import KEY, Metadata, NodeMetadata, parse
@@ -40,12 +40,14 @@ class Stated:
 
 
 def read(path: str | Path, stated: Stated | None = None) -> Network:
-    """The network in a .nir file, ours or foreign.
+    """The network in a .nir file, ours or foreign, or in a .net file of lava-dl's.
 
     NetworkError if the file is damaged, its meaning is unclear, it contradicts `stated`, or it
     was changed after we wrote it.
     """
     stated = stated or Stated()
+    if Path(path).suffix == ".net":
+        return read_net(path, stated)
     raw = hdf5.Reader(Path(path)).read()
     where = str(path)
     told = parse(raw.metadata, where)
@@ -61,6 +63,17 @@ def read(path: str | Path, stated: Stated | None = None) -> Network:
     except SpikeportError as error:
         raise type(error)(f"{where}: {error}") from None
     return network
+
+
+def read_net(path: str | Path, stated: Stated) -> Network:
+    """lava-dl's file says all but the seconds of a step."""
+    for key in ("reset", "back_edge_at_t0", "if_r", "cuba_current"):
+        if getattr(stated, key) is not None:
+            raise NetworkError(
+                f"{path}: --{flag(key)} {getattr(stated, key)} is said of a .net file, whose "
+                "neurons are Loihi's; leave it out"
+            )
+    return lavadl_read.read(path, stated.dt)
 
 
 def foreign(stated: Stated) -> Metadata:
@@ -220,9 +233,17 @@ def input_shapes(network: Network) -> dict[str, tuple[int, ...]]:
 
 
 def digest(network: Network) -> str:
-    """sha256 over the nodes by name (type, fields, numbers), the edges and the metadata."""
+    """sha256 over the nodes by name (type, fields, numbers), the edges and the metadata. A chip
+    network that NIR has no numbers for is taken with its own."""
     seen = hashlib.sha256()
-    for name, (kind, fields) in as_fields(network).items():
+    try:
+        nodes, edges = as_fields(network), plain(network).edges
+        told = annotation(network).model_copy(update={"digest": None})
+    except NetworkError:
+        if network.number_format == "real":
+            raise
+        nodes, edges, told = own_fields(network), network.edges, None
+    for name, (kind, fields) in nodes.items():
         for key in sorted(fields):
             array = np.ascontiguousarray(fields[key])
             if array.dtype.kind in "bi":
@@ -230,10 +251,25 @@ def digest(network: Network) -> str:
             head = [name, kind, key, array.dtype.str, list(array.shape)]
             seen.update(json.dumps(head).encode())
             seen.update(array.tobytes())
-    told = annotation(network).model_copy(update={"digest": None})
-    seen.update(json.dumps(list(plain(network).edges)).encode())
-    seen.update(told.text().encode())
+    seen.update(json.dumps(list(edges)).encode())
+    seen.update((told.text() if told else repr(network.meaning)).encode())
     return seen.hexdigest()
+
+
+def own_fields(network: Network) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Every node as its kind and its own numbers; a synapse's within."""
+    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    for name, node in network.nodes.items():
+        fields: dict[str, Any] = {}
+        for part in (node, getattr(node, "synapse", None)):
+            told = part.described() if isinstance(part, Node) else {}
+            fields |= {
+                key: value if isinstance(value, np.ndarray) else np.array(str(value))
+                for key, value in told.items()
+                if not isinstance(value, Node)
+            }
+        found[name] = node.kind, fields
+    return found
 
 
 def to_nir(network: Network) -> nir.NIRGraph:

@@ -108,7 +108,7 @@ def check_neuron(name: str, node: ChipNeuron, drive: int, steps: int) -> None:
     if pushed <= 2 * LIMIT:
         return
     kept = (ONE - 1 - int(node.du.min())) / ONE  # of the current, from step to step
-    grown = pushed * min(float(steps), 1 / (1 - kept))
+    grown = pushed * (steps if kept == 1 else min(float(steps), 1 / (1 - kept)))
     if grown + MARGIN >= SUM_LIMIT:
         raise QuantisationError(
             f"node {name!r} ({node.kind}): its drive can reach {drive} a step, with which its "

@@ -253,6 +253,13 @@ def test_sums_that_lava_would_wrap() -> None:
     assert isinstance(layer(chip(8, current=1 << 23), heavy), Network)
 
 
+def test_current_that_never_fades(lava: Lava) -> None:
+    """Of the simulator only, as lava-dl's networks have it: it may grow with every step."""
+    told: dict[str, Any] = {"du": -1, "dv": 4096, "vth": (1 << 18) - 1, "simulator_only": True}
+    agrees(lava, layer(chip(8, **told)))
+    refused(layer(chip(8, current=1 << 23, **told)), "its drive can reach", QuantisationError)
+
+
 def test_weight_that_lava_would_clip() -> None:
     """-256 has no size of 8 bits: core's grid does not hold it."""
     with pytest.raises(QuantisationError, match="-256 is not on the chip's grid.*inhibitory"):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -257,3 +258,27 @@ def test_interrupt_leaves_nothing(home: Path) -> None:
     assert program.returncode == 130, said
     assert said.strip() == "spikeport: interrupted"
     assert sorted(home.rglob("*")) == before
+
+
+LAVADL = Path(__file__).parents[1] / "data" / "lavadl"
+
+
+def test_lavadl_files(tmp_path: Path) -> None:
+    """A .net file runs, is looked at, becomes a .nir file; it is in integers already."""
+    with np.load(LAVADL / "conv.npz") as held:
+        wanted = dict(held)
+    np.save(tmp_path / "x.npy", wanted["x"])
+    shutil.copy(LAVADL / "conv.net", tmp_path)
+    ok("export", "conv.net", "--out", "conv.nir", cwd=tmp_path)
+    words = "--backend reference --input x.npy --record all --out rec.npz".split()
+    for model in ("conv.net", "conv.nir"):
+        ok("run", model, *words, cwd=tmp_path)
+        with np.load(tmp_path / "rec.npz") as held:
+            for layer in ("layer1", "layer2", "layer4"):
+                for group in ("u", "v", "spikes"):
+                    assert (held[f"{group}/{layer}"] == wanted[f"{layer}.{group}"]).all()
+    told = json.loads(ok("inspect", "conv.net", "--json", cwd=tmp_path).stdout)
+    assert told["meaning"]["timing"] == "pipelined"
+    words = "quantise conv.net --calibrate x.npy --out q.nir".split()
+    refused(*words, cwd=tmp_path, says="in the chip's integers already")
+    refused("export", "conv.net", "--portable", "--out", "p.nir", cwd=tmp_path, says="a step")

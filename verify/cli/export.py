@@ -1,16 +1,21 @@
-"""spikeport export: a checkpoint in, a .nir file out."""
+"""spikeport export: a checkpoint, or a network file of lava-dl's, in; a .nir file out."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ...core.errors import UnsupportedNode
 from .base import Json, Out, fresh, say, tell
 
+if TYPE_CHECKING:
+    from ...export.passes.base import Lowered
+
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="best.ckpt of a training run")],
+    checkpoint: Annotated[
+        Path, typer.Argument(help="best.ckpt of a training run, or a .net file of lava-dl's")
+    ],
     out: Out,
     portable: Annotated[
         bool | None,
@@ -22,18 +27,15 @@ def export(
     dt: Annotated[float, typer.Option(help="seconds a time step")] = 1e-3,
     json: Json = False,
 ) -> None:
-    """Lower a trained network to a NIR graph: norms folded, pools and shapes checked."""
+    """Lower a trained network to a NIR graph: norms folded, pools and shapes checked. A .net
+    file becomes the same integers in a graph of pipelined timing."""
     from ...core import store
-    from ...export.from_torch import lower
-    from ...export.passes.base import run_passes
-    from ...export.recipes import FLOAT, PLAIN
-    from ...trainer import checkpoint as checkpoints
     from ..portable import differences
 
-    trained = checkpoints.load(checkpoint)
-    data = trained.config.data
-    network = lower(trained.model, trained.input_shape, dt, steps=data.steps)
-    lowered = run_passes(network, FLOAT if portable is False else PLAIN)
+    if checkpoint.suffix == ".net":
+        lowered = from_lavadl(checkpoint, dt)
+    else:
+        lowered = from_checkpoint(checkpoint, dt, portable)
     unlike = differences(lowered.network)
     if portable and unlike:
         raise UnsupportedNode(
@@ -43,6 +45,27 @@ def export(
     store.write(lowered.network, fresh(out))
     check = store.plainly_readable(out)
     report(out, lowered, unlike, check, json)
+
+
+def from_checkpoint(path: Path, dt: float, portable: bool | None) -> "Lowered":
+    """A trained network, lowered."""
+    from ...export.from_torch import lower
+    from ...export.passes.base import run_passes
+    from ...export.recipes import FLOAT, PLAIN
+    from ...trainer import checkpoint as checkpoints
+
+    trained = checkpoints.load(path)
+    data = trained.config.data
+    network = lower(trained.model, trained.input_shape, dt, steps=data.steps)
+    return run_passes(network, FLOAT if portable is False else PLAIN)
+
+
+def from_lavadl(path: Path, dt: float) -> "Lowered":
+    """A chip's network, as it is."""
+    from ...core import store
+    from ...export.passes.base import Lowered
+
+    return Lowered(store.read(path, store.Stated(dt=dt)), ())
 
 
 def report(path: Path, lowered: Any, unlike: list[str], check: str | None, json: bool) -> None:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="a .nir file, a recording (.npz), a checkpoint")],
+    file: Annotated[
+        Path, typer.Argument(help="a .nir or .net file, a recording (.npz), a checkpoint")
+    ],
     dt: Dt = None,
     reset: Reset = None,
     back_edge: BackEdge = None,
@@ -28,13 +30,13 @@ def inspect(
         told = recording(file)
     elif file.suffix == ".ckpt":
         told = checkpoint(file)
-    elif file.suffix == ".nir":
+    elif file.suffix in (".nir", ".net"):
         from ...core import store
 
         said = stated(dt, reset, back_edge, if_r, cuba_current)
         told = network(store.read(file, said), file)
     else:
-        raise ConfigError(f"{file}: a .nir, .npz or .ckpt file can be inspected")
+        raise ConfigError(f"{file}: a .nir, .net, .npz or .ckpt file can be inspected")
     if json:
         tell(told)
     else:
@@ -45,10 +47,10 @@ def network(found: "Network", file: Path) -> dict[str, Any]:
     """Nodes in the order in which they run."""
     from ...core import store
     from ...core.schedule import compile
-    from ..portable import differences
 
     program = compile(found)
     meaning = found.meaning
+    late = meaning.timing == "pipelined"
     return {
         "file": str(file),
         "nodes": [
@@ -58,11 +60,7 @@ def network(found: "Network", file: Path) -> dict[str, Any]:
                 "shape": list(program.shapes[name]),
                 "hears": list(program.now[name]),
                 "hears_previous_step_of": list(program.before[name]),
-                "parameters": sum(
-                    int(values.size)
-                    for key in found.nodes[name].arrays
-                    if (values := getattr(found.nodes[name], key)) is not None
-                ),
+                "parameters": parameters(found.nodes[name]),
                 "says": numbers(found.nodes[name]),
             }
             for name in program.order
@@ -72,29 +70,49 @@ def network(found: "Network", file: Path) -> dict[str, Any]:
             "steps": meaning.steps,
             "readout": meaning.readout,
             "timing": meaning.timing,
-            "back_edge_at_t0": meaning.back_edge_at_t0,
+            "back_edge_at_t0": "nothing" if late else meaning.back_edge_at_t0,
             "trained_digest": meaning.trained_digest,
         },
         "history": list(found.history),
         "digest": store.digest(found),
+        **(plain_readers(found, file) if file.suffix == ".nir" else {}),
+    }
+
+
+def plain_readers(found: "Network", file: Path) -> dict[str, Any]:
+    """What others make of a .nir file."""
+    from ...core import store
+    from ..portable import differences
+
+    return {
         "plain_nir_read": store.plainly_readable(file) or "reads it",
         "differences_to_plain_readers": differences(found),
     }
+
+
+def parameters(node: Any) -> int:
+    """How many numbers a node holds; a chip synapse those of the map in it."""
+    held = getattr(node, "synapse", node)
+    values = [getattr(held, key) for key in held.arrays]
+    return sum(int(value.size) for value in values if value is not None)
 
 
 def numbers(node: Any) -> str:
     """A node's settings in a few words: what differs from its defaults."""
     from dataclasses import MISSING, fields
 
-    said = []
+    inner = getattr(node, "synapse", None)
+    said = [] if inner is None else [numbers(inner)]
     for field in fields(node):
         value = getattr(node, field.name)
         usual = field.default_factory() if field.default_factory is not MISSING else field.default
-        if value is None or field.name in ("weight", "shape", "scale") or same(value, usual):
+        hidden = ("weight", "shape", "scale", "synapse")
+        if value is None or field.name in hidden or same(value, usual):
             continue
+        value = getattr(value, "name", value)
         size = getattr(value, "size", 1)
         said.append(f"{field.name}[{size}]" if size > 1 else f"{field.name}={value}")
-    return " ".join(said)
+    return " ".join(text for text in said if text)
 
 
 def same(value: Any, usual: Any) -> bool:

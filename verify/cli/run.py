@@ -10,7 +10,7 @@ from .files import BackEdge, CubaCurrent, Dt, IfR, Reset, named_arrays, stated
 
 
 def run(
-    model: Annotated[Path, typer.Argument(help="a .nir file, ours or foreign")],
+    model: Annotated[Path, typer.Argument(help="a .nir file, ours or foreign, or lava-dl's .net")],
     backend: Annotated[str, typer.Option(help="reference, norse, lava-float, lava-fixed, ...")],
     input_: Annotated[
         list[str],

@@ -26,7 +26,7 @@ CALIBRATION = 128  # samples of the training split
 
 
 def verify(
-    model: Annotated[Path, typer.Argument(help="a .nir file")],
+    model: Annotated[Path, typer.Argument(help="a .nir or .net file")],
     data: Annotated[str, typer.Option(help="digits, fashion-mnist, its folder, or FILE.npz")],
     out: Annotated[Path, typer.Option(help="folder for report.json and report.html")],
     split: Annotated[str, typer.Option(help="train, validation or test")] = "test",
