@@ -159,7 +159,7 @@ REFUSED: dict[str, tuple[str, Callable[[Any], None], str]] = {
     "matrix turned": ("conv", put("layer/4/weight", np.ones((72, 5))), r"\[72, 5\]; \[5, inputs\]"),
     "features": ("conv", put("layer/4/weight", np.ones((5, 70))), r"takes \[70\], .* gives \[72\]"),
     "biases": ("conv", put("layer/1/bias", np.ones(3)), r"bias has shape \[3\]; one number, or"),
-    "large bias": ("conv", put("layer/1/bias", 5000), "bias_mant is 5000; .* -4096 to 4095"),
+    "large bias": ("conv", put("layer/1/bias", 5000), "bias_mant is 5000, .* -4096 to 4095"),
     "decay": ("conv", put("layer/1/neuron/iDecay", 4097), "du is 4096"),
     "threshold": ("conv", put("layer/1/neuron/vThMant", 1 << 18), "vth .* is 262144"),
     "delayed map": ("conv", put("layer/1/delay", np.ones(4)), "netx leaves out of convolutions"),
