@@ -34,6 +34,7 @@ class Stated:
     back_edge_at_t0: Literal["bias", "nothing"] | None = None
     if_r: Literal["step", "ode"] | None = None
     cuba_current: Literal["new", "old"] | None = None
+    input_content: Literal["analogue", "spikes"] | None = None  # of every Input
 
 
 # --- reading ---------------------------------------------------------------------------------
@@ -67,7 +68,7 @@ def read(path: str | Path, stated: Stated | None = None) -> Network:
 
 def read_net(path: str | Path, stated: Stated) -> Network:
     """lava-dl's file says all but the seconds of a step."""
-    for key in ("reset", "back_edge_at_t0", "if_r", "cuba_current"):
+    for key in ("reset", "back_edge_at_t0", "if_r", "cuba_current", "input_content"):
         if getattr(stated, key) is not None:
             raise NetworkError(
                 f"{path}: --{flag(key)} {getattr(stated, key)} is said of a .net file, whose "
@@ -98,7 +99,13 @@ def build(raw: hdf5.RawGraph, told: Metadata, is_foreign: bool, stated: Stated) 
         except SpikeportError as error:
             raise type(error)(f"node {name!r}: {error}") from None
         if isinstance(node, Input):
-            node = replace(node, content=told.input.get(name, "analogue"))
+            content = told.input.get(name, "analogue")
+            if stated.input_content not in (None, content) and not is_foreign:
+                raise NetworkError(
+                    f"--input-content {stated.input_content} contradicts the file: input {name!r} "
+                    f"brings {content}; leave it out"
+                )
+            node = replace(node, content=stated.input_content or content)
         nodes[name] = node
     strangers = (set(told.nodes) | set(told.input)) - set(nodes)
     if strangers:

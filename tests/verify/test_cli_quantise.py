@@ -98,6 +98,18 @@ def test_methods(home: Path, method: str, more: list[str]) -> None:
     ok(*f"run {out} --backend loihi --input x.npy --out {out}.npz".split(), cwd=home)
 
 
+def test_spikes_go_straight_to_the_chip(home: Path) -> None:
+    """A stranger's file does not say what its inputs bring; the user may, but not of ours."""
+    words = "quantise real.nir --calibrate x.npy --out all.nir --json --input-content spikes"
+    assert json.loads(ok(*words.split(), *MEANS, cwd=home).stdout)["host"] == []
+    run = "run all.nir --backend loihi --input x.npy --out all.npz".split()
+    ok(*run, cwd=home)
+    refused(*run, "--input-content", "analogue", cwd=home, says="input 'in' brings spikes")
+    np.save(home / "graded.npy", np.full((2, 1, 8), 0.5))
+    run = "run all.nir --backend loihi --input graded.npy --out no.npz".split()
+    refused(*run, cwd=home, says="takes spikes, 0 or 1, and is given 0.5")
+
+
 QUANTISE = ["--calibrate", "x.npy", "--out", "no.nir", *MEANS]
 SYNAPTIC = np.ones(5) * 20.0  # a time constant of 20,000 steps
 

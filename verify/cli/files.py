@@ -29,6 +29,11 @@ CubaCurrent = Annotated[
     typer.Option(help="CubaLIF: v uses this step's current, or the one before"),
 ]
 
+InputContent = Annotated[
+    Literal["analogue", "spikes"] | None,
+    typer.Option(help="what the inputs of a foreign file bring; spikes go straight to a chip"),
+]
+
 
 def stated(
     dt: float | None,
@@ -36,13 +41,14 @@ def stated(
     back_edge: Literal["bias", "nothing"] | None,
     if_r: Literal["step", "ode"] | None,
     cuba_current: Literal["new", "old"] | None,
+    input_content: Literal["analogue", "spikes"] | None,
 ) -> "Stated":
     """What the options say of a file."""
     from ...core.store import Stated
 
     if dt is not None and not dt > 0:
         raise ConfigError(f"--dt {dt}: a time step is a positive number of seconds")
-    return Stated(dt, reset, back_edge, if_r, cuba_current)
+    return Stated(dt, reset, back_edge, if_r, cuba_current, input_content)
 
 
 def named_arrays(given: list[str], network: "Network") -> dict[str, "Numbers"]:

@@ -7,7 +7,7 @@ import typer
 
 from ...core.errors import ConfigError
 from .base import Json, fresh, say, tell
-from .files import BackEdge, CubaCurrent, Dt, IfR, Reset, stated
+from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Reset, stated
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -43,6 +43,7 @@ def fit(
     back_edge: BackEdge = None,
     if_r: IfR = None,
     cuba_current: CubaCurrent = None,
+    input_content: InputContent = None,
     json: Json = False,
 ) -> None:
     """Say whether a network fits a chip, and what is in the way if it does not."""
@@ -51,7 +52,7 @@ def fit(
     from ..fit.facts import facts
     from ..fit.verdict import judge
 
-    network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current))
+    network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current, input_content))
     if bits is not None and network.number_format == "loihi":
         raise ConfigError(f"--bits {bits}: {model} holds integers, and says their bits itself")
     found = judge(lowered(network), named(chip), chips, BITS if bits is None else bits)

@@ -8,7 +8,7 @@ import typer
 
 from ...core.errors import ConfigError, DataError
 from .base import Json, tell
-from .files import BackEdge, CubaCurrent, Dt, IfR, Reset, stated
+from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Reset, stated
 
 if TYPE_CHECKING:
     from ...core.network import Network
@@ -23,6 +23,7 @@ def inspect(
     back_edge: BackEdge = None,
     if_r: IfR = None,
     cuba_current: CubaCurrent = None,
+    input_content: InputContent = None,
     json: Json = False,
 ) -> None:
     """Show what a file holds."""
@@ -33,7 +34,7 @@ def inspect(
     elif file.suffix in (".nir", ".net"):
         from ...core import store
 
-        said = stated(dt, reset, back_edge, if_r, cuba_current)
+        said = stated(dt, reset, back_edge, if_r, cuba_current, input_content)
         told = network(store.read(file, said), file)
     else:
         raise ConfigError(f"{file}: a .nir, .net, .npz or .ckpt file can be inspected")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from .base import Json, Out, fresh, say, tell
-from .files import BackEdge, CubaCurrent, Dt, IfR, Reset, named_arrays, stated
+from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Reset, named_arrays, stated
 
 if TYPE_CHECKING:
     from ..quantisation import Cost
@@ -42,6 +42,7 @@ def quantise(
     back_edge: BackEdge = None,
     if_r: IfR = None,
     cuba_current: CubaCurrent = None,
+    input_content: InputContent = None,
     json: Json = False,
 ) -> None:
     """Choose integers for a network on calibration data, write them, say what they cost."""
@@ -55,7 +56,7 @@ def quantise(
 
     fresh(out)
     options = Options(method, bits, percentile, equalise, correct_bias)
-    network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current))
+    network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current, input_content))
     data = checked_inputs(network, named_arrays(calibrate, network))
     other = checked_inputs(network, named_arrays(test, network)) if test else data
     run = by_emulator()

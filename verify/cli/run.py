@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from .base import Json, Out, fresh, say, tell
-from .files import BackEdge, CubaCurrent, Dt, IfR, Reset, named_arrays, stated
+from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Reset, named_arrays, stated
 
 
 def run(
@@ -23,6 +23,7 @@ def run(
     back_edge: BackEdge = None,
     if_r: IfR = None,
     cuba_current: CubaCurrent = None,
+    input_content: InputContent = None,
     calibrate: Annotated[
         list[str] | None,
         typer.Option(help="X.npy [T, B, *shape], for engines that run the chip's integers"),
@@ -38,7 +39,7 @@ def run(
     from ..rename import as_original
 
     engine = registry.get(backend)
-    network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current))
+    network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current, input_content))
     inputs = checked_inputs(network, named_arrays(input_, network))
     calibration = None
     if calibrate:

@@ -11,7 +11,7 @@ import typer
 
 from ...core.errors import CheckpointError, ConfigError
 from .base import Json, people_watch, say, tell
-from .files import BackEdge, CubaCurrent, Dt, IfR, Reset, data_set, stated
+from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Reset, data_set, stated
 
 if TYPE_CHECKING:
     from ...core.arrays import Numbers
@@ -46,6 +46,7 @@ def verify(
     back_edge: BackEdge = None,
     if_r: IfR = None,
     cuba_current: CubaCurrent = None,
+    input_content: InputContent = None,
     json: Json = False,
 ) -> None:
     """Say with proof whether a network is still the one that was trained, on every engine."""
@@ -54,7 +55,7 @@ def verify(
     from ..run import Request, only_ports
     from ..run import verify as verify_
 
-    network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current))
+    network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current, input_content))
     requests = [Request.parse(text.strip()) for text in backends.split(",") if text.strip()]
     if not requests:
         raise ConfigError("--backends names no engine; there is spikeport backends")
