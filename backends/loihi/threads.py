@@ -7,6 +7,7 @@ each wait lasts until the slowest has been given its core back. Chunks wait for 
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any, TypeVar
 
 Job = TypeVar("Job")
@@ -37,7 +38,10 @@ def side_by_side(work: Callable[[Job], None], jobs: Sequence[Job]) -> None:
     torch = torch_or_none()
     before = cores()
     try:
-        with ThreadPoolExecutor(count, "loihi", initializer=alone) as pool:
+        with (
+            libraries().limit(limits=1, user_api="blas"),
+            ThreadPoolExecutor(count, "loihi", initializer=alone) as pool,
+        ):
             futures = [pool.submit(work, job) for job in jobs]
             try:
                 for future in futures:
@@ -48,6 +52,14 @@ def side_by_side(work: Callable[[Job], None], jobs: Sequence[Job]) -> None:
     finally:
         if torch:  # setting it in a thread sets it for all later ones
             torch.set_num_threads(before)
+
+
+@cache
+def libraries() -> Any:
+    """numpy's libraries, whose own threads would wait for each other within every product."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def alone() -> None:
