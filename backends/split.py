@@ -128,7 +128,7 @@ class Splitter:
         return name
 
     def chip_part(self, leaves: Mapping[str, str]) -> Network:
-        """What runs on Lava."""
+        """What runs on the chip."""
         nodes: dict[str, Node] = {name: self.nodes[name] for name in self.chip}
         for name in self.chip:
             for source in self.network.sources[name]:

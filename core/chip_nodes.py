@@ -28,8 +28,14 @@ class ToChip(Node):
         return same_shape(self.shape, shape)
 
     def enter(self, x: Array) -> Integers:
-        """[B, *shape] real -> whole numbers."""
-        return np.rint(self.scale * x).astype(np.int64)
+        """[B, *shape] real -> whole numbers; QuantisationError beyond the chip's 32-bit sums."""
+        units = np.rint(self.scale * x)
+        top = float(np.abs(units).max(initial=0.0))
+        if top >= loihi.SUM_LIMIT:
+            raise QuantisationError(
+                f"a current of {top:.6g} chip units enters; the chip's sums have 32 bits"
+            )
+        return units.astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +59,8 @@ class ChipSynapse(Node):
         if not isinstance(self.synapse, Linear | Conv | SumPool2d):
             raise QuantisationError(f"{self.synapse.kind} is not a synapse that the chip has")
         if isinstance(self.synapse, SumPool2d):
+            if self.weight_exp:
+                raise QuantisationError(f"a pool with weight_exp {self.weight_exp}: it has none")
             return
         for name in ("weight", "bias"):
             values = getattr(self.synapse, name)

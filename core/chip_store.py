@@ -6,23 +6,21 @@ units of float64's last place of a whole number, so rounding gives W again, to t
 that does not was changed by hand. Registers stand in the metadata as whole numbers.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from . import loihi
-from .arrays import Array, Numbers, frozen
+from .arrays import Array, frozen
 from .chip_nodes import ChipNeuron, ChipSynapse, ToChip
-from .errors import NetworkError, UnsupportedNode
-from .loihi import SignMode
+from .errors import UnsupportedNode
 from .network import Edge, Network
 from .nodes import Conv, Linear, Neuron, Node, SumPool2d
 
-WHOLE = 1e-6  # how far from a whole number a re-scaled weight may lie
 Whole = int | list[Any]
+Scale = Annotated[FiniteFloat, Field(gt=0)]  # chip units per unit of the real network
 
 
 class Part(BaseModel):
@@ -35,10 +33,10 @@ class SynapseIntegers(Part):
     """A ChipSynapse. bias: whether its bias is a bias on the synapse (else the written one
     belongs to the population behind it)."""
 
-    weight_exp: int = 0
-    weight_bits: int = 8
+    weight_exp: Annotated[int, Field(ge=-8, le=7)] = 0
+    weight_bits: Annotated[int, Field(ge=1, le=8)] = 8
     sign_mode: Literal["MIXED", "EXCITATORY", "INHIBITORY"] = "MIXED"
-    scale: float | list[float] = 1.0
+    scale: Scale | list[Scale] = 1.0
     bias: bool = False
 
 
@@ -49,9 +47,9 @@ class NeuronIntegers(Part):
     dv: Whole
     vth: Whole
     bias_mant: Whole = 0
-    bias_exp: int = 0
+    bias_exp: Annotated[int, Field(ge=0, le=7)] = 0
     current: Whole | None = None
-    scale: float | list[Any] = 1.0
+    scale: Scale | list[Any] = 1.0
     simulator_only: bool = False
 
 
@@ -61,7 +59,7 @@ class Entry(Part):
     name: str
     source: str
     target: str
-    scale: float
+    scale: Scale
 
 
 class ChipMetadata(Part):
@@ -218,111 +216,6 @@ def real_neuron(node: ChipNeuron, bias_elsewhere: bool) -> Neuron:
     )
 
 
-# --- reading ---------------------------------------------------------------------------------
-
-
-def requantised(plain: Network, told: ChipMetadata) -> Network:
-    """The same integers again; NetworkError names a number that is none of the chip's."""
-    nodes = dict(plain.nodes)
-    edges = list(plain.edges)
-    for name, synapse in told.synapses.items():
-        nodes[name] = chip_synapse(name, nodes.get(name), synapse)
-    for name, neuron in told.neurons.items():
-        nodes[name] = chip_neuron(name, nodes.get(name), neuron)
-    for entry in told.entries:
-        target = nodes.get(entry.target)
-        if (entry.source, entry.target) not in edges or not isinstance(target, ChipNeuron):
-            raise NetworkError(
-                f"metadata says that a current enters from {entry.source!r} at {entry.target!r}, "
-                "and the graph has no such edge"
-            )
-        nodes[entry.name] = ToChip(target.shape, entry.scale)
-        edges.remove((entry.source, entry.target))
-        edges += [(entry.source, entry.name), (entry.name, entry.target)]
-    return plain.changed(nodes=nodes, edges=tuple(edges))
-
-
-def chip_synapse(name: str, node: Node | None, told: SynapseIntegers) -> ChipSynapse:
-    """Whole weights from de-quantised ones."""
-    if isinstance(node, SumPool2d):
-        inner: Node = node
-    elif isinstance(node, Linear | Conv):
-        unit = scale_of(name, told.scale, len(node.weight)) / 2.0**told.weight_exp
-        bias = None
-        if told.bias and node.bias is not None:
-            bias = whole(name, "bias", node.bias * unit)
-        units = node.weight * along(unit, node.weight)
-        inner = replace(node, weight=frozen(whole(name, "weight", units)), bias=bias)
-    else:
-        raise NetworkError(f"metadata says that {name!r} is a chip synapse; the graph has none")
-    mode = SignMode[told.sign_mode]
-    return ChipSynapse(inner, told.weight_exp, told.weight_bits, mode, frozen(told.scale))
-
-
-def scale_of(name: str, scale: float | list[float], outputs: int) -> Array:
-    """A synapse's scale; NetworkError unless it is positive, one number or one an output."""
-    values = frozen(scale)
-    if values.shape not in ((), (outputs,)) or not (values > 0).all() or np.isinf(values).any():
-        raise NetworkError(
-            f"node {name!r}: its scale in the metadata must be one positive number, or one for "
-            f"each of its {outputs} output channels"
-        )
-    return values
-
-
-def whole(name: str, what: str, values: Array) -> Array:
-    """Rounded, if that moves nothing but float64's last places."""
-    rounded = np.rint(values)
-    apart = np.abs(values - rounded) > WHOLE * np.maximum(1, np.abs(rounded))
-    if apart.any():
-        worst = float(values.ravel()[np.argmax(apart)])
-        raise NetworkError(
-            f"node {name!r}: {what} {worst:.9g} (in chip units) is not whole: the file was "
-            "changed after it was quantised"
-        )
-    return frozen(rounded)
-
-
 def along(unit: Array, weight: Array) -> Array:
     """One number per output channel, laid along a weight's first axis."""
     return unit.reshape(-1, *(1,) * (weight.ndim - 1)) if np.ndim(unit) else unit
-
-
-def chip_neuron(name: str, node: Node | None, told: NeuronIntegers) -> ChipNeuron:
-    """Registers from the metadata; the graph's neuron gives shape and reset."""
-    if not isinstance(node, Neuron):
-        raise NetworkError(f"metadata says that {name!r} is a chip population; the graph has none")
-    made = ChipNeuron(
-        node.shape,
-        registers(told.du),
-        registers(told.dv),
-        registers(told.vth),
-        registers(told.bias_mant),
-        told.bias_exp,
-        None if told.current is None else registers(told.current),
-        node.reset,
-        node.refractory,
-        frozen(told.scale),
-        told.simulator_only,
-    )
-    expected = real_neuron(made, False)
-    for key in ("decay_v", "threshold"):
-        theirs, ours = getattr(node, key), getattr(expected, key)
-        if theirs is None or not np.allclose(theirs, ours, rtol=1e-9, atol=0):
-            raise NetworkError(
-                f"node {name!r}: {key} and the registers in the metadata disagree: the file was "
-                "changed after it was quantised"
-            )
-    return made
-
-
-def registers(values: Whole) -> Numbers:
-    """Whole numbers."""
-    return np.asarray(values, np.int64)
-
-
-def covers(told: ChipMetadata, names: Mapping[str, Any]) -> None:
-    """NetworkError if the metadata speaks of nodes that are not there."""
-    strangers = (set(told.synapses) | set(told.neurons)) - set(names)
-    if strangers:
-        raise NetworkError(f"metadata speaks of {sorted(strangers)}, which are not in the graph")

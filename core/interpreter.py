@@ -14,6 +14,7 @@ from . import loihi
 from .arrays import Array, Numbers, Shape
 from .chip_nodes import ChipNeuron, ChipSynapse, ToChip
 from .delays import DelayLine
+from .errors import QuantisationError
 from .linear import apply
 from .neuron import Law, State, real, step
 from .nodes import Delay, Input, Neuron, Node, Output
@@ -43,7 +44,10 @@ def run(program: Program, inputs: Mapping[str, Numbers], record: Collection[str]
                 continue
             heard = [values[s] for s in program.now[name]]
             heard += [last[s] for s in program.before[name]]
-            values[name] = runners[name](summed(heard))
+            try:
+                values[name] = runners[name](summed(heard))
+            except QuantisationError as error:
+                raise QuantisationError(f"node {name!r}: {error}") from None
         kept.keep(t, values, runners)
         last = values
     return kept.recording()

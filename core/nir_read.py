@@ -186,7 +186,10 @@ def read_delay(kind: str, fields: Fields, told: Told) -> Node:
 
 def read_port(kind: str, fields: Fields, told: Told) -> Node:
     """Input, Output."""
-    shape = tuple(int(n) for n in np.atleast_1d(numbers(fields, "shape")))
+    sizes = np.atleast_1d(numbers(fields, "shape"))
+    if (sizes != np.round(sizes)).any():
+        raise NetworkError(f"shape {sizes.tolist()} holds numbers that are not whole")
+    shape = tuple(int(n) for n in sizes)
     return Input(shape) if kind == "Input" else Output(shape)
 
 

@@ -56,7 +56,8 @@ def checked_inputs(
     network: Network, given: Mapping[str, Numbers], as_bytes: Collection[str] = ()
 ) -> dict[str, Array]:
     """The inputs as float64 [T, B, *shape], one for each Input node; DataError if any is
-    missing, too many, of the wrong shape, empty, or not a number. as_bytes: inputs that are
+    missing, too many, of the wrong shape, empty, not a number, or not 0 and 1 where spikes are
+    declared. as_bytes: inputs that are
     spikes and come back as uint8."""
     wanted = set(network.inputs)
     if set(given) != wanted:
@@ -82,7 +83,7 @@ def checked_inputs(
             )
         if array.dtype.kind == "f" and not np.isfinite(stored_once(array)).all():
             raise DataError(f"input {name!r} holds numbers that are NaN or infinite")
-        if name in as_bytes:
+        if getattr(network.nodes[name], "content", "") == "spikes":
             check_binary(name, array)
         kind = np.uint8 if name in as_bytes else np.float64
         checked[name] = converted(array, kind)

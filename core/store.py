@@ -14,7 +14,7 @@ from typing import Any, Literal
 import nir
 import numpy as np
 
-from . import chip_store, hdf5, lavadl_read
+from . import chip_read, chip_store, hdf5, lavadl_read
 from .errors import NetworkError, SpikeportError
 from .files import written_whole
 from .metadata import KEY, Metadata, NodeMetadata, parse
@@ -130,8 +130,8 @@ def build(raw: hdf5.RawGraph, told: Metadata, is_foreign: bool, stated: Stated) 
     plain = Network(nodes, tuple(edges), meaning, origin, tuple(told.history))
     if told.chip is None:
         return plain
-    chip_store.covers(told.chip, plain.nodes)
-    return chip_store.requantised(plain, told.chip)
+    chip_read.covers(told.chip, plain.nodes)
+    return chip_read.requantised(plain, told.chip)
 
 
 def completed(told: Metadata, stated: Stated) -> Metadata:

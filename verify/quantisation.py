@@ -9,6 +9,7 @@ import numpy as np
 from ..core import loihi
 from ..core.arrays import Array, Numbers, frozen
 from ..core.chip_nodes import ChipNeuron, ChipSynapse
+from ..core.loihi import Integers
 from ..core.network import Network
 from ..core.nodes import Conv, Linear
 from ..core.recording import Recording
@@ -88,19 +89,28 @@ def layer_cost(layer: Layer, made: Quantised, whole: Recording, run: Runner) -> 
     """One population, by itself and within the integer network."""
     choice = made.chosen[layer.name]
     alone = run_alone(layer, choice.neuron, choice.synapses, choice.scale, run)
-    v = np.abs(alone.v["neuron"].astype(np.int64))
+    v = np.abs(before_reset(choice.neuron, alone))
     return LayerCost(
         layer.name,
         difference(layer.spikes, alone.spikes["neuron"]),
         difference(layer.spikes, whole.spikes[layer.name]),
         wrapped(layer, choice.neuron, choice.synapses, choice.scale, alone.u["neuron"]),
-        float((v == loihi.LIMIT - 1).mean()),
+        float((v > loihi.LIMIT - 1).mean()),
         unused_weights(choice.synapses),
-        1 - float(max(v.max(initial=0), (choice.neuron.vth << loihi.SHIFT).max())) / loihi.LIMIT,
+        max(0.0, 1 - float(v.max(initial=0)) / loihi.LIMIT),
         choice.clipped_weights,
         float(layer.spikes.mean()),
         float(whole.spikes[layer.name].mean()),
     )
+
+
+def before_reset(neuron: ChipNeuron, alone: Recording) -> Integers:
+    """What each step brings the membrane to, before its register stops it and a spike resets
+    it: [T, B, *shape]."""
+    v, u = (x["neuron"].astype(np.int64) for x in (alone.v, alone.u))
+    last = np.concatenate([np.zeros_like(v[:1]), v[:-1]])
+    kept: Integers = loihi.scaled(last * (loihi.ONE - neuron.dv))
+    return kept + u + (neuron.bias_mant << neuron.bias_exp)
 
 
 def difference(real: Numbers, integer: Numbers) -> Difference:

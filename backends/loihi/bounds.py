@@ -51,6 +51,13 @@ def largest(program: Program, given: Mapping[str, int]) -> dict[str, int]:
             node, heard = nodes[name], sum(known[source] for source in sources[name])
             known[name] = reach(name, node, heard) if isinstance(node, ChipSynapse) else heard
         left = [name for name in left if name not in known]
+    for name in program.order:
+        heard = sum(known[source] for source in sources[name])
+        if max(heard, known[name]) >= SUM_LIMIT:
+            raise QuantisationError(
+                f"node {name!r} ({nodes[name].kind}): what it hears can reach {heard}, over the "
+                f"{SUM_LIMIT} of the chip's 32 bits; smaller numbers must enter the chip"
+            )
     return known
 
 

@@ -20,7 +20,7 @@ from ..protocol import Capabilities, check, header
 from .chip import Chip
 from .joined import Joined
 from .layout import outside, shaped
-from .threads import cores, side_by_side
+from .threads import cores, side_by_side, torch_or_none
 
 HOST = (
     "Input Output Linear Affine Scale Conv1d Conv2d SumPool2d AvgPool2d Flatten Delay I LI CubaLI"
@@ -54,7 +54,8 @@ class Loihi:
 
     def versions(self) -> dict[str, str]:
         """The packages that do the work."""
-        return {name: version(name) for name in ("numba", "numpy", "torch")}
+        names = ("numba", "numpy", "torch") if torch_or_none() else ("numba", "numpy")
+        return {name: version(name) for name in names}
 
     def open(self, network: Network) -> "LoihiSession":
         """Lay the network out for the kernels."""

@@ -18,12 +18,15 @@ class Joined:
         self.batch = batch
         self.found: dict[str, dict[str, Numbers]] = {group: {} for group in GROUPS}
         self.header: dict[str, Any] = {}
+        self.ways: dict[str, set[str]] = {}  # chunks of another spike rate may go another way
         self.lock = Lock()
 
     def add(self, start: int, part: Recording) -> None:
         """A chunk whose first sample is `start`."""
         with self.lock:
             self.header = {**part.header}
+            for name, way in part.header["loihi"]["sums"].items():
+                self.ways.setdefault(name, set()).add(way)
             for group in GROUPS:
                 for name, values in getattr(part, group).items():
                     if name not in self.found[group]:
@@ -35,5 +38,7 @@ class Joined:
 
     def recording(self) -> Recording:
         """All of it."""
+        sums = {name: ", ".join(sorted(ways)) for name, ways in self.ways.items()}
+        self.header["loihi"] = {**self.header["loihi"], "sums": sums}
         outputs, spikes, v, u = (self.found[group] for group in GROUPS)
         return Recording(outputs, spikes, v, u, self.header)

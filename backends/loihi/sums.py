@@ -96,7 +96,8 @@ class Dense:
         if self.owner.rare(x, "Linear", self.kind):
             self.owner.told("events", self.kind)
             out = np.empty((len(x), self.rows.shape[1]), np.int32)
-            events.dense(self.owner.heard == 1, self.kind)(x, self.rows, out, self.group)
+            run = events.dense(binary(x, self.owner.heard), self.kind)
+            run(x, self.rows, out, self.group)
             return out
         return self.owner.numbers(self.owner.tensor(x) @ self.weight)
 
@@ -138,7 +139,7 @@ class Convolution:
         if self.rows is not None and self.owner.rare(flat, "Conv", self.kind):
             self.owner.told("events", self.kind)
             out = np.empty((len(flat), *self.out, self.outputs), self.kind)
-            run = events.conv(self.heard == 1, self.kind)
+            run = events.conv(binary(flat, self.heard), self.kind)
             run(flat, self.rows, out, self.stride, self.padding, self.dilation)
         else:
             out = self.dense(flat)
@@ -157,6 +158,11 @@ class Convolution:
             maps, self.weight, None, self.stride, self.padding, self.dilation, self.groups
         )
         return self.owner.numbers(total.permute(0, 2, 3, 1))
+
+
+def binary(x: Numbers, heard: int) -> bool:
+    """Whether nothing but 0 and 1 can arrive; a bound of 1 alone lets -1 through."""
+    return heard == 1 and x.dtype == np.uint8
 
 
 def pooled(x: Numbers, size: tuple[int, int], stride: tuple[int, int], bound: int) -> Numbers:

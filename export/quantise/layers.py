@@ -116,6 +116,7 @@ def layers_of(
             late = (source, name) in program.back_edges
             if source in parts.synapses:
                 synapses[source] = network.nodes[source]
+                refuse_late_bias(network, source, late)
                 bias = bias + broadcast_bias(network.nodes[source], node.shape)
                 continue
             if (source, name) not in parts.entries:
@@ -128,6 +129,18 @@ def layers_of(
         listened = {s: heard.into(s, (s, name) in program.back_edges) for s in synapses}
         found[name] = Layer(name, node, synapses, listened, drive, heard.spikes[name], frozen(bias))
     return found
+
+
+def refuse_late_bias(network: Network, source: str, late: bool) -> None:
+    """QuantisationError for a bias that must not act in the first step: on the chip it becomes
+    the population's, which acts in every step."""
+    bias = getattr(network.nodes[source], "bias", None)
+    if late and bias is not None and bias.any() and network.meaning.back_edge_at_t0 == "nothing":
+        raise QuantisationError(
+            f"node {source!r} has a bias on a back edge, and back edges carry nothing at t = 0; "
+            "the chip's bias acts from the first step: take it out, or train with it there "
+            "(--back-edge bias)"
+        )
 
 
 def broadcast_bias(node: Node, shape: Shape) -> Array:

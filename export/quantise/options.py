@@ -37,7 +37,8 @@ class Options:
     that each uses its whole range; thresholds then differ within a population, which the CPU
     models take and Loihi's shared registers do not. correct_bias: take the mean error of each
     channel's sums on the calibration data into the bias. max_drift: how far biases that are
-    rounded may move a membrane over the calibrated steps, as a share of the threshold.
+    rounded may move a membrane over the calibrated steps, and the threshold may be rounded, as
+    a share of the threshold.
     """
 
     method: Method = "spikes"

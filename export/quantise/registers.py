@@ -57,8 +57,8 @@ def by_neuron(scale: Array, shape: Shape) -> Array:
 def top_weight(weight: Array, options: Options) -> float:
     """The largest |weight| that must not be clipped."""
     sizes = np.abs(weight)
-    if options.method == "percentile" and sizes.size:
-        return float(np.percentile(sizes, options.percentile))
+    if options.method == "percentile" and sizes.any():  # zeros do not crowd out a sparse layer
+        return float(np.percentile(sizes[sizes > 0], options.percentile))
     return float(sizes.max(initial=0.0))
 
 
@@ -198,6 +198,29 @@ def refuse_decays(name: str, node: Neuron) -> None:
             )
 
 
+def most_by_bias(node: Neuron, synapse_bias: Array) -> float:
+    """The largest scale whose membrane bias its register holds."""
+    bias = np.abs(node.bias + (synapse_bias if node.decay_u is None else 0.0))
+    held = loihi.RANGES["bias_mant"][1] << loihi.RANGES["bias_exp"][1]
+    return held / (1 << loihi.SHIFT) / max(float(bias.max(initial=0.0)), 1e-30)
+
+
+def too_large_a_bias(node: Neuron, synapse_bias: Array, off: float) -> str:
+    """Why no scale fits, if it is the bias: it needs more bits than there are at the scale that
+    a threshold rounded by at most `off` needs. Empty if it is something else."""
+    assert node.threshold is not None
+    theta = float(node.threshold.max())
+    scale = 1 / (2 * off * max(theta, 1e-30))
+    if most_by_bias(node, synapse_bias) >= scale:
+        return ""
+    bias = float(np.abs(node.bias + synapse_bias).max())
+    bits = math.ceil(math.log2(bias * scale * (1 << loihi.SHIFT))) + 1
+    return (
+        f"its bias of {bias:g} beside a threshold of {theta:g} needs {bits} bits, and the register "
+        "has 20: 13, shifted by at most 7"
+    )
+
+
 def bias_registers(name: str, units: Array) -> tuple[Integers, int]:
     """(mantissa, exponent) of a membrane bias in chip units: the smallest exponent that holds
     the largest."""
@@ -216,8 +239,8 @@ def bias_registers(name: str, units: Array) -> tuple[Integers, int]:
 
 
 def drift(node: Neuron, made: ChipNeuron, scale: Array, bias: Array, steps: int) -> float:
-    """How far rounded biases can move a membrane over `steps` steps without a spike, as a share
-    of the threshold, in the worst neuron."""
+    """How far rounded biases can move a membrane over `steps` steps without a spike, or how far
+    the threshold itself is rounded, as a share of the threshold, in the worst neuron."""
     assert node.threshold is not None
     each = by_neuron(scale, node.shape)
     wanted = node.bias + (bias if node.decay_u is None else 0.0)
@@ -225,7 +248,9 @@ def drift(node: Neuron, made: ChipNeuron, scale: Array, bias: Array, steps: int)
     off = np.abs(states / (each * (1 << loihi.SHIFT)) - wanted)
     if node.decay_u is not None and made.current is not None:
         off = off + np.abs(made.current / each - bias) * piled(node.decay_u, steps)
-    return float(np.max(off * piled(node.decay_v, steps) / np.maximum(node.threshold, 1e-30)))
+    theta = np.maximum(node.threshold, 1e-30)
+    moved = np.abs(made.vth / each - node.threshold) / theta
+    return float(max(np.max(off * piled(node.decay_v, steps) / theta), np.max(moved)))
 
 
 def piled(decay: Array, steps: int) -> Array:

@@ -57,16 +57,18 @@ def choose(layer: Layer, options: Options, run: Runner = by_interpreter) -> Chos
             continue
         if tried.drift > options.max_drift:
             problem = (
-                f"rounded biases move the membrane by {tried.drift:.3f} of the threshold in "
-                f"{layer.steps} steps, over {options.max_drift}"
+                f"rounding moves the threshold, or a bias the membrane in {layer.steps} steps, by "
+                f"{tried.drift:.3f} of the threshold, over {options.max_drift}"
             )
             continue
         if best is None or tried.flipped < best.flipped:
             best = tried
     if best is None:
+        too_large = registers.too_large_a_bias(layer.node, layer.bias, options.max_drift)
+        problem = too_large or f"the last one failed: {problem}"
         raise QuantisationError(
             f"node {layer.name!r}: no scale lets its weights, threshold and bias fit the chip's "
-            f"registers at once; rescale the layer in training. The last one failed: {problem}"
+            f"registers at once; rescale the layer in training; {problem}"
         )
     if options.method == "spikes":
         best = with_best_rounding(layer, best, options, run)
@@ -107,6 +109,7 @@ def candidates(layer: Layer, options: Options) -> list[Array]:
     assert layer.node.threshold is not None
     widest = float(unequal.max())
     top = loihi.RANGES["vth"][1] / max(float(layer.node.threshold.max()), 1e-30) / widest
+    top = min(top, registers.most_by_bias(layer.node, layer.bias) / widest)
     reach = layer.largest_sum()
     if reach > 0:
         top = min(top, loihi.LIMIT / (1 << loihi.SHIFT) / reach / HEADROOM / widest)
@@ -148,6 +151,8 @@ def channel_factors(layer: Layer) -> Array:
         return frozen(1.0)
     tops = [np.abs(n.weight).reshape(len(n.weight), -1).max(axis=1) for n in nodes]
     own = np.maximum.reduce(tops)
+    if not own.any():
+        return frozen(1.0)
     factors = own.max() / np.maximum(own, own.max() / MOST_UNEQUAL)
     return frozen(factors)
 

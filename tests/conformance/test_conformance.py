@@ -34,6 +34,7 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         **CHIP,
     },
     "loihi": {
+        "loop_nothing_at_t0": "bias on a back edge",
         "reset_to_value": "value other than 0",
         "fires_at_threshold": ">=",
     },
@@ -43,6 +44,7 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         **CHIP,
     },
     "lava-fixed": {
+        "loop_nothing_at_t0": "bias on a back edge",
         "reset_to_value": "value other than 0",
         "two_synapse_loop": "loop",
         "fires_at_threshold": ">=",

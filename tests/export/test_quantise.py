@@ -10,12 +10,13 @@ from spikeport.core import interpreter, loihi
 from spikeport.core.arrays import frozen
 from spikeport.core.chip_nodes import ChipNeuron, ChipSynapse, ToChip
 from spikeport.core.errors import QuantisationError
-from spikeport.core.network import Network
-from spikeport.core.nodes import Linear, Neuron
+from spikeport.core.network import Meaning, Network
+from spikeport.core.nodes import Input, Linear, Neuron, Node, Output
 from spikeport.core.schedule import compile
 from spikeport.export.passes.base import run_passes
 from spikeport.export.passes.lower_pooling import AvgToSum, MergePools
-from spikeport.export.quantise import Quantise
+from spikeport.export.quantise import Options, Quantise
+from spikeport.verify.quantisation import cost
 
 
 def quantised(case: Case) -> Network:
@@ -82,7 +83,7 @@ def with_neuron(case: Case, **changes: Any) -> Case:
         ({"compare": ">="}, ">="),
         ({"v_reset": frozen(0.5)}, "value other than 0"),
         ({"gain_v": frozen(0.5)}, "gain"),
-        ({"bias": frozen(1e4)}, "no scale lets"),
+        ({"bias": frozen(1e4)}, "needs 24 bits"),
         ({"reset": "subtract", "reset_amount": frozen(0.3)}, "subtracts something other"),
     ],
 )
@@ -106,3 +107,64 @@ def test_registers_out_of_range(register: str, value: int, word: str) -> None:
 def test_weights_off_the_grid(weight: float) -> None:
     with pytest.raises(QuantisationError, match="grid|whole"):
         ChipSynapse(Linear(np.array([[weight]])))
+
+
+def dense_layer(weight: Any, reset: str = "value", bias: Any = None) -> Network:
+    """Spikes into one dense layer and its population."""
+    out, into = weight.shape
+    nodes: dict[str, Node] = {
+        "in": Input((into,), "spikes"),
+        "fc": Linear(weight, bias),
+        "lif": Neuron((out,), frozen(0.9), frozen(1.0), reset=reset),  # type: ignore[arg-type]
+        "out": Output((out,)),
+    }
+    names = list(nodes)
+    return Network(nodes, tuple(zip(names, names[1:], strict=False)), Meaning(dt=1e-3))
+
+
+def spikes(steps: int, batch: int, size: int, share: float = 0.3) -> Any:
+    random = np.random.default_rng(3)
+    return {"in": (random.random((steps, batch, size)) < share).astype(float)}
+
+
+def test_a_percentile_of_a_sparse_layer() -> None:
+    """Weights that are absent do not push the present ones out of the range."""
+    random = np.random.default_rng(0)
+    weight = np.zeros((20, 300))
+    weight.flat[random.choice(weight.size, 40, replace=False)] = random.uniform(0.5, 1.5, 40)
+    made = Quantise(spikes(10, 8, 300), Options("percentile", percentile=99)).apply(
+        dense_layer(weight)
+    )
+    assert made.chosen["lif"].clipped_weights <= 1 and made.chosen["lif"].flipped < 0.01
+
+
+def test_a_layer_of_zeros() -> None:
+    for equalise in (False, True):
+        options = Options("max", equalise=equalise)
+        made = Quantise(spikes(4, 3, 6), options).apply(dense_layer(np.zeros((3, 6))))
+        assert not made.network.nodes["fc"].synapse.weight.any()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("method", ["spikes", "mse", "percentile", "max"])
+def test_a_bias_near_the_threshold(method: Any) -> None:
+    """The scale is as large as the bias's register lets it be."""
+    weight, bias = np.full((3, 6), 0.01), np.full(3, 0.9)
+    made = Quantise(spikes(8, 4, 6), Options(method)).apply(dense_layer(weight, bias=bias))
+    assert made.chosen["lif"].flipped < 0.05
+
+
+def test_saturation_is_counted_at_both_ends() -> None:
+    """Membranes that are driven up or down without end; a spike hides the upper one."""
+    weight = np.repeat([[60.0], [-60.0]], 4, axis=1)
+    real = dense_layer(weight, reset="subtract")
+    inputs = {"in": np.ones((400, 2, 4))}
+    nodes = {**real.nodes, "lif": Neuron((2,), frozen(1.0), frozen(1.0), reset="subtract")}
+    real = real.changed(nodes=nodes)
+    made = Quantise(spikes(6, 2, 4, 0.01), Options("max")).apply(real)
+    (layer,) = cost(real, made, inputs).layers
+    run = interpreter.run(compile(made.network), inputs, ("lif",))
+    stuck = np.abs(run.v["lif"].astype(np.int64)) > loihi.LIMIT - 2 - (
+        made.chosen["lif"].neuron.vth << loihi.SHIFT
+    )
+    assert 0.4 < stuck[..., 0].mean() and 0.4 < stuck[..., 1].mean()
+    assert abs(layer.saturated - stuck.mean()) < 0.02

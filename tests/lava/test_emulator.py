@@ -12,6 +12,7 @@ from spikeport.trainer import data
 from spikeport.verify.emulated import chip_capabilities
 from spikeport.verify.prepare import prepare
 
+from ..conformance.test_conformance import REFUSED
 from ..loihi.test_random import run
 from ..verify.test_cli import ok
 from .cases import same
@@ -25,8 +26,8 @@ ENOUGH = 10_000_000
 def test_conformance_case(lava: Lava, name: str) -> None:
     """Every case that both run, once more against one another."""
     case = conformance.make(name)
-    if name in ("reset_to_value", "fires_at_threshold", "two_synapse_loop"):
-        pytest.skip("Lava has no such thing; tests/conformance holds both refusals")
+    if name in REFUSED["lava-fixed"]:
+        pytest.skip("tests/conformance holds the refusal")
     network = prepare(case.network, chip_capabilities(), case.inputs).network
     same(lava.run(network, case.inputs), run(network, case.inputs))
 

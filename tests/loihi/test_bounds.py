@@ -10,8 +10,8 @@ from spikeport.backends.loihi.bounds import FLOAT32, INT16
 from spikeport.backends.loihi.engine import Loihi
 from spikeport.core.chip_nodes import ChipNeuron, ChipSynapse, ToChip
 from spikeport.core.errors import DataError, QuantisationError
-from spikeport.core.network import Network
-from spikeport.core.nodes import Conv, Flatten, Input, Linear, Node, Output
+from spikeport.core.network import Meaning, Network
+from spikeport.core.nodes import Conv, Delay, Flatten, Input, Linear, Node, Output
 
 from ..lava.cases import definition, same
 
@@ -154,3 +154,47 @@ def test_a_spike_is_zero_or_one(wrong: float) -> None:
     inputs["n0"][1, 0, 2] = wrong
     with pytest.raises(DataError, match=rf"n0.*spikes, 0 or 1, and is given {wrong:g}"):
         ran(network, inputs, "n1")
+
+
+def test_minus_one_is_no_spike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound of 1 on what arrives does not say that it is 0 or 1."""
+    monkeypatch.setattr(sums, "EVENTS_BELOW", dict.fromkeys(sums.EVENTS_BELOW, 1.1))
+    random = np.random.default_rng(1)
+    weight = random.integers(-127, 128, (3, 40)) * 2
+    inputs = {"n0": random.choice([-1.0, 0.0, 1.0], (4, 3, 40))}
+    network = graded_dense(weight, 1)
+    got, told = ran(network, inputs, "n2")
+    assert told == "events in int16"
+    same(definition(network, inputs), got)
+
+
+def test_currents_over_32_bits_are_refused() -> None:
+    """One that enters, and two that together are too much."""
+    one = chain(Input((2,)), ToChip((2,), 1.0), population(2), Output((2,)))
+    for top in (2.0**31, 1e30):
+        inputs = {"n0": np.full((1, 1, 2), top)}
+        for run in (lambda i=inputs: ran(one, i, ""), lambda i=inputs: definition(one, i)):
+            with pytest.raises(QuantisationError, match=r"n1.*32 bits"):
+                run()
+    nodes = {**one.nodes, "other": ToChip((2,), 1.0)}
+    two = one.changed(nodes=nodes, edges=(*one.edges, ("n0", "other"), ("other", "n2")))
+    with pytest.raises(QuantisationError, match=r"n2.*32 bits"):
+        ran(two, {"n0": np.full((1, 1, 2), 2.0**30)}, "")
+
+
+def test_a_loop_through_a_delay() -> None:
+    """A late edge before the synapse of a loop: its bound comes from the population."""
+    nodes: dict[str, Node] = {
+        "in": Input((4,), "spikes"),
+        "w": ChipSynapse(Linear(np.full((4, 4), 60))),
+        "p": population(4, vth=100),
+        "late": Delay(2),
+        "r": ChipSynapse(Linear(np.full((4, 4), -20))),
+        "out": Output((4,)),
+    }
+    edges = (("in", "w"), ("w", "p"), ("p", "late"), ("late", "r"), ("r", "p"), ("p", "out"))
+    for back in (None, (("late", "r"),), (("p", "late"),)):
+        network = Network(nodes, edges, Meaning(back_edges=back))
+        inputs = {"in": np.ones((9, 2, 4), np.uint8)}
+        with Loihi().open(network) as session:
+            same(definition(network, inputs), session.run(inputs, ("all",)))

@@ -1,6 +1,7 @@
 """spikeport quantise as a process: integers that reload and run, what they cost, refusals."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ SYNAPTIC = np.ones(5) * 20.0  # a time constant of 20,000 steps
 @pytest.mark.parametrize(
     ("second", "last", "says"),
     [
-        (nir.Affine(SECOND, np.array([0, 0, 0, 0, 1e5])), lif(5), "needs 22 bits; the chip has"),
+        (nir.Affine(SECOND, np.array([0, 0, 0, 0, 1e5])), lif(5), "27 bits, and the register has 20"),
         (nir.Linear(SECOND * 1e-12), lif(5), "all weights would be 0"),
         (nir.Linear(SECOND), lif(5, tau=1e-3), "dv = 4096; the chip's register has 12 bits"),
         (
@@ -157,7 +158,15 @@ def test_a_convolutions_bias(home: Path) -> None:
     np.save(home / "maps.npy", R.random((5, 2, 2, 4, 4)))
     words = ["--calibrate", "maps.npy", "--out", "no.nir", *MEANS]
     refused("quantise", "conv.nir", *words, cwd=home, says="node 'lif'")
-    refused("quantise", "conv.nir", *words, cwd=home, says="8 bits keep nothing below 1")
+    refused("quantise", "conv.nir", *words, cwd=home, says="27 bits, and the register has 20")
+
+
+def test_where_it_writes(home: Path) -> None:
+    """Not over what it reads, nor over a device."""
+    words = ["quantise", "real.nir", "--calibrate", "x.npy", *MEANS]
+    refused(*words, "--out", "real.nir", cwd=home, says="real.nir is what is read")
+    os.mkfifo(home / "pipe")
+    refused(*words, "--out", "pipe", cwd=home, says="pipe is no ordinary file")
 
 
 def test_options(home: Path) -> None:
@@ -210,6 +219,15 @@ def test_integer_files_changed_by_hand(home: Path) -> None:
 
         return edit
 
+    def field(path: str, value: float) -> Any:
+        def edit(file: Any, told: Any) -> None:
+            file[f"node/nodes/{path}"][0] = value
+
+        return edit
+
+    def no_entry(file: Any, told: Any) -> None:
+        told["chip"]["entries"] = []
+
     def gone(file: Any, told: Any) -> None:
         del told["chip"]["neurons"]["lif2"]
 
@@ -223,6 +241,13 @@ def test_integer_files_changed_by_hand(home: Path) -> None:
         "word.nir": (beyond("du", "fast"), "metadata key"),
         "more.nir": (beyond("dw", 3), "metadata key"),
         "gone.nir": (gone, "lif2"),
+        "reset.nir": (field("lif2/v_reset", 0.01), "node 'lif2': v_reset and the integers"),
+        "leak.nir": (field("lif2/v_leak", 0.3), "node 'lif2'"),
+        "entry.nir": (no_entry, "node 'lif1' is on the chip and hears 'fc1'"),
+        "part.nir": (beyond("bias_mant", [1.5] * 5), "other than whole numbers"),
+        "ragged.nir": (beyond("du", [[1], [2, 3]]), "other than whole numbers"),
+        "large.nir": (beyond("du", 10**30), "other than whole numbers"),
+        "drift.nir": (beyond("bias_mant", 1), "node 'lif2': bias and the integers"),
     }
     at = "--backend loihi --input x.npy --out no.npz".split()
     for name, (edit, says) in cases.items():
@@ -237,5 +262,5 @@ def test_integer_files_changed_by_hand(home: Path) -> None:
         edited(home, "changed.nir", digest_kept),
         *at,
         cwd=home,
-        says="threshold and the registers",
+        says="threshold and the integers",
     )

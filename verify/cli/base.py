@@ -53,10 +53,15 @@ def tell(facts: Any) -> None:
     typer.echo(json.dumps(facts, indent=1))
 
 
-def fresh(path: Path, force: bool = False) -> Path:
-    """A path that can be written; ConfigError if it is a folder."""
+def fresh(path: Path, *read: Path) -> Path:
+    """A path that can be written; ConfigError if it is a folder, a device, or one of the files
+    that are read."""
     if path.is_dir():
         raise ConfigError(f"{path} is a folder; name a file")
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path} is no ordinary file; name one that may be written")
+    if path.exists() and any(other.exists() and path.samefile(other) for other in read):
+        raise ConfigError(f"{path} is what is read; name another file to write")
     return path
 
 

@@ -53,8 +53,11 @@ def quantise(
     from ..emulated import by_emulator, chip_capabilities
     from ..prepare import passes_for
     from ..quantisation import cost
+    from ..report.pictures import ready
 
-    fresh(out)
+    fresh(out, model)
+    if report is not None:
+        ready()
     options = Options(method, bits, percentile, equalise, correct_bias)
     network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current, input_content))
     data = checked_inputs(network, named_arrays(calibrate, network))
@@ -64,9 +67,9 @@ def quantise(
     made = Quantise(data, options, run).apply(lowered)
     found = cost(lowered, made, other, run)
     told = facts(found, made)
+    store.write(made.network, fresh(out, model))
     if report is not None:
         write(report, told)
-    store.write(made.network, fresh(out))
     if json:
         tell(told)
     else:

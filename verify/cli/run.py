@@ -11,7 +11,7 @@ from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Reset, named_ar
 
 def run(
     model: Annotated[Path, typer.Argument(help="a .nir file, ours or foreign, or lava-dl's .net")],
-    backend: Annotated[str, typer.Option(help="reference, norse, lava-float, lava-fixed, ...")],
+    backend: Annotated[str, typer.Option(help="reference, norse, loihi, lava-fixed, ...")],
     input_: Annotated[
         list[str],
         typer.Option("--input", help="X.npy [T, B, *shape], or NODE=X.npy for each input"),
