@@ -118,7 +118,7 @@ SYNAPTIC = np.ones(5) * 20.0  # a time constant of 20,000 steps
 @pytest.mark.parametrize(
     ("second", "last", "says"),
     [
-        (nir.Affine(SECOND, np.array([0, 0, 0, 0, 1e5])), lif(5), "27 bits, and the register has 20"),
+        (nir.Affine(SECOND, np.array([0, 0, 0, 0, 1e5])), lif(5), "27 bits, and the register has"),
         (nir.Linear(SECOND * 1e-12), lif(5), "all weights would be 0"),
         (nir.Linear(SECOND), lif(5, tau=1e-3), "dv = 4096; the chip's register has 12 bits"),
         (
