@@ -26,7 +26,10 @@ EVENTS_BELOW = {
     ("Linear", np.int32): 0.25,
     ("Conv", np.int16): 0.3,
     ("Conv", np.int32): 0.15,
+    ("narrow Conv", np.int16): 0.05,
+    ("narrow Conv", np.int32): 0.03,
 }
+NARROW = 32  # output channels below which a kernel's rows are too short to be added up fast
 
 
 class Synapse:
@@ -119,6 +122,7 @@ class Convolution:
             (1, *node.output_shape(shape)[1:]) if self.one_axis else node.output_shape(shape)[1:]
         )
         self.outputs = len(weight)
+        self.name = "Conv" if self.outputs >= NARROW else "narrow Conv"
         self.pool = (1, 1)
         space = (1, *shape[1:]) if self.one_axis else shape[1:]
         if node.groups == 1 and self.dilation == (1, 1):
@@ -136,7 +140,7 @@ class Convolution:
         flat = x[:, None] if self.one_axis else x
         if self.pool != (1, 1):
             flat = pooled(flat, self.pool, self.pool, self.heard)
-        if self.rows is not None and self.owner.rare(flat, "Conv", self.kind):
+        if self.rows is not None and self.owner.rare(flat, self.name, self.kind):
             self.owner.told("events", self.kind)
             out = np.empty((len(flat), *self.out, self.outputs), self.kind)
             run = events.conv(binary(flat, self.heard), self.kind)
