@@ -29,7 +29,7 @@ class ToChip(Node):
 
     def enter(self, x: Array) -> Integers:
         """[B, *shape] real -> whole numbers; QuantisationError beyond the chip's 32-bit sums."""
-        units = np.rint(self.scale * x)
+        units: Array = loihi.entered(x, self.scale)
         top = float(np.abs(units).max(initial=0.0))
         if top >= loihi.SUM_LIMIT:
             raise QuantisationError(
@@ -92,7 +92,8 @@ class ChipSynapse(Node):
     def total(self, spikes: Array) -> Integers:
         """[B, *in] of whole numbers -> sums; exact, since float64 holds them (|sum| < 2^53)."""
         summed = np.rint(apply(self.synapse, spikes)).astype(np.int64)
-        return loihi.shifted_sum(summed, self.weight_exp)
+        shifted: Integers = loihi.shifted_sum(summed, self.weight_exp)
+        return shifted
 
 
 def hop(node: Node) -> int:

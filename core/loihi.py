@@ -3,6 +3,10 @@
 Source: Lava's bit-accurate CPU models (lava-nc 0.10.0, proc/lif and proc/dense), checked against
 them bit for bit by the conformance tests. du, dv: 12-bit decays; states are 24-bit integers
 that live 6 bits above the weights; products are rounded toward zero.
+
+The rules are written with operators and the methods that numpy's arrays and torch's tensors
+share, so that one statement serves the interpreter (int64) and the trainer (float64 tensors of
+whole numbers, which hold every product: 2^36 and less).
 """
 
 from dataclasses import dataclass
@@ -16,6 +20,8 @@ from .errors import QuantisationError
 from .neuron import Law, reset_by, reset_to
 
 Integers = NDArray[np.int64]
+Whole = Any  # whole numbers in an int64 array, or in a torch tensor of int64 or float64
+Values = Any  # real numbers in a float64 array or tensor
 
 STATE_BITS = 24
 LIMIT = 1 << (STATE_BITS - 1)  # states live in (-LIMIT, LIMIT)
@@ -68,20 +74,19 @@ def bits_of(value: int, signed: bool) -> str:
     return f"a sign and {size} bits" if value < 0 else f"{size} bits"
 
 
-def scaled(product: Integers) -> Integers:
-    """product / 4096, rounded toward zero."""
-    size: Integers = np.abs(product) >> DECAY_BITS
-    return np.where(product < 0, -size, size)
+def scaled(product: Whole) -> Whole:
+    """product / 4096, rounded toward zero: the floor, after a step up below zero."""
+    return (product + (ONE - 1) * (product < 0)) // ONE
 
 
-def wrapped(u: Integers) -> Integers:
+def wrapped(u: Whole) -> Whole:
     """One turn of the 24-bit current register, as the CPU model makes it: once, not modulo."""
-    return np.where(u > LIMIT, u - 2 * LIMIT, np.where(u <= -LIMIT, u + 2 * LIMIT, u))
+    return u - 2 * LIMIT * (u > LIMIT) + 2 * LIMIT * (u <= -LIMIT)
 
 
-def saturated(v: Integers) -> Integers:
+def saturated(v: Whole) -> Whole:
     """The membrane register stops at its ends."""
-    return np.clip(v, -LIMIT + 1, LIMIT - 1)
+    return v.clip(-LIMIT + 1, LIMIT - 1)
 
 
 @dataclass(frozen=True)
@@ -92,31 +97,44 @@ class Registers:
     refractory period are extensions that Lava's library does not ship.
     """
 
-    du: Integers
-    dv: Integers
-    vth: Integers
-    bias_mant: Integers
+    du: Whole
+    dv: Whole
+    vth: Whole
+    bias_mant: Whole
     bias_exp: int = 0
     reset: str = "value"
     refractory: int = 0
 
 
 def law(registers: Registers) -> Law:
-    """The registers' step for `core.neuron.step`: drive [B, *neurons] of int64 sums."""
-    theta = registers.vth << SHIFT
-    bias = registers.bias_mant << registers.bias_exp
+    """The registers' step for `core.neuron.step`: drive [B, *neurons] of whole sums."""
+    theta = in_states(registers.vth)
+    bias = registers.bias_mant * 2**registers.bias_exp
     return Law(
-        take=lambda drive: drive << SHIFT,
+        take=in_states,
         decay_u=lambda u: scaled(u * (ONE - (registers.du + 1))),
         limit_u=wrapped,
         decay_v=lambda v: scaled(v * (ONE - registers.dv)),
         inject=lambda u: u + bias,
         limit_v=saturated,
-        fire=lambda v: (v > theta).astype(np.int64),
+        fire=lambda v: (v > theta) * 1,
         reset=reset_to(0) if registers.reset == "value" else reset_by(theta),
         refractory=registers.refractory or None,
         v_reset=0,
     )
+
+
+def in_states(values: Whole) -> Whole:
+    """Chip units (one weight unit = 1) in units of the states."""
+    return values * 2**SHIFT
+
+
+def entered(current: Values, scale: float) -> Values:
+    """A real current as whole chip units, half to even."""
+    return (scale * current).round()
+
+
+# --- the weights' grid ------------------------------------------------------------------------
 
 
 def on_grid(weight: Integers, bits: int, mode: SignMode) -> Integers:
@@ -135,6 +153,36 @@ def grid_step(bits: int, mode: SignMode) -> int:
     return 1 << (8 - bits + mode.value[2])
 
 
-def shifted_sum(total: Integers, weight_exp: int) -> Integers:
+def grid_ends(bits: int, mode: SignMode) -> tuple[int, int]:
+    """The smallest and the largest weight that the chip can keep."""
+    least, most, _ = mode.value
+    step = grid_step(bits, mode)
+    return -(-least // step) * step, most // step * step
+
+
+def nearest_weight(units: Values, bits: int, mode: SignMode) -> Values:
+    """The weights that the chip can keep which lie nearest to real ones, half to even."""
+    step = grid_step(bits, mode)
+    return ((units / step).round() * step).clip(*grid_ends(bits, mode))
+
+
+def shifted_sum(total: Whole, weight_exp: int) -> Whole:
     """A synapse's sum after its exponent: left, or right with the floor."""
-    return total << weight_exp if weight_exp >= 0 else total >> -weight_exp
+    return total * 2**weight_exp if weight_exp >= 0 else total // 2**-weight_exp
+
+
+# --- a membrane's bias ------------------------------------------------------------------------
+
+
+def bias_mantissa(states: Values, bias_exp: int) -> Values:
+    """The mantissa that gives a bias of `states` state units with this exponent."""
+    return (states / 2**bias_exp).round()
+
+
+def bias_exponent(states: Values) -> int | None:
+    """The smallest exponent whose mantissas all fit; None if there is none."""
+    most = RANGES["bias_mant"][1]
+    for bias_exp in range(RANGES["bias_exp"][1] + 1):
+        if (abs(bias_mantissa(states, bias_exp)) <= most).all():
+            return bias_exp
+    return None

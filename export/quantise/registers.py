@@ -5,7 +5,7 @@ unit, states are 64 times finer.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ from ...core.nodes import Conv, Linear, Neuron, Node, SumPool2d
 from .options import Options
 
 MODE = SignMode.MIXED
+Weighted = Linear | Conv
 Round = Literal["nearest", "down", "up"]
 ROUND = {"nearest": np.rint, "down": np.floor, "up": np.ceil}
 
@@ -38,8 +39,7 @@ def rounded(values: Array, how: Round = "nearest") -> Integers:
 
 def largest(bits: int) -> int:
     """The largest weight that the grid keeps on both sides of zero."""
-    step = loihi.grid_step(bits, MODE)
-    return (MODE.value[1] // step) * step
+    return loihi.grid_ends(bits, MODE)[1]
 
 
 def by_output(scale: Array, weight: Array) -> Array:
@@ -70,29 +70,28 @@ def synapse(node: Node, scale: Array, options: Options) -> ChipSynapse:
     """
     if isinstance(node, SumPool2d):
         return ChipSynapse(node)
-    assert isinstance(node, Linear | Conv)
-    units = node.weight * by_output(scale, node.weight)
+    assert isinstance(node, Weighted)
+    units = frozen(node.weight * by_output(scale, node.weight))
     exponent = 0 if isinstance(node, Conv) else exponent_for(units, options)
-    kept = on_grid(units / 2.0**exponent, options.bits)
+    return synapse_at(node, scale, exponent, options.bits)
+
+
+def synapse_at(node: Linear | Conv, scale: Array, exponent: int, bits: int) -> ChipSynapse:
+    """A layer's weights at a scale and an exponent."""
+    units = node.weight * by_output(scale, node.weight)
+    kept = on_grid(frozen(units / 2.0**exponent), bits)
     if units.any() and not kept.any():
-        least = loihi.grid_step(options.bits, MODE) / 2 * 2.0**exponent
+        least = loihi.grid_step(bits, MODE) / 2 * 2.0**exponent
         raise QuantisationError(
             f"all weights would be 0: the largest is {np.abs(units).max():.3g} weight units, "
-            f"and {options.bits} bits keep nothing below {least:.3g}"
+            f"and {bits} bits keep nothing below {least:.3g}"
         )
-    made: Node
-    if isinstance(node, Conv):
-        made = Conv(kept, None, node.stride, node.padding, node.dilation, node.groups)
-    else:
-        made = Linear(kept)
-    return ChipSynapse(made, exponent, options.bits, MODE, scale)
+    return ChipSynapse(replace(node, weight=kept, bias=None), exponent, bits, MODE, scale)
 
 
 def on_grid(units: Array, bits: int) -> Array:
     """The nearest weights that the chip keeps."""
-    step = loihi.grid_step(bits, MODE)
-    least = math.ceil(MODE.value[0] / step) * step
-    return frozen(np.clip(np.rint(units / step) * step, least, largest(bits)))
+    return frozen(loihi.nearest_weight(units, bits, MODE))
 
 
 def exponent_for(units: Array, options: Options) -> int:
@@ -224,12 +223,10 @@ def too_large_a_bias(node: Neuron, synapse_bias: Array, off: float) -> str:
 def bias_registers(name: str, units: Array) -> tuple[Integers, int]:
     """(mantissa, exponent) of a membrane bias in chip units: the smallest exponent that holds
     the largest."""
-    states = units * (1 << loihi.SHIFT)
-    most = loihi.RANGES["bias_mant"][1]
-    for exp in range(loihi.RANGES["bias_exp"][1] + 1):
-        mant = rounded(frozen(states / 2.0**exp))
-        if np.abs(mant).max(initial=0) <= most:
-            return mant, exp
+    states = loihi.in_states(units)
+    exp = loihi.bias_exponent(states)
+    if exp is not None:
+        return rounded(loihi.bias_mantissa(states, exp)), exp
     top = float(np.abs(states).max())
     raise QuantisationError(
         f"node {name!r}: a bias of {top:.0f} state units needs "
