@@ -143,8 +143,10 @@ def neuron(
         du = rounded(frozen((1 - node.decay_u) * loihi.ONE), how.u) - 1
         current = rounded(frozen(synapse_bias * each)) if synapse_bias.any() else None
     mant, exp = bias_registers(name, frozen(membrane * each))
-    vth = rounded(collapsed(node.threshold * each))
-    refuse_vanished(name, node, vth)
+    counts = counts_spikes(node, each)
+    vth = rounded(collapsed(node.threshold * each), "down" if counts else "nearest")
+    if not counts:
+        refuse_vanished(name, node, vth)
     numbers: dict[str, Any] = {
         "du": du,
         "dv": rounded(frozen((1 - node.decay_v) * loihi.ONE), how.v),
@@ -162,6 +164,13 @@ def neuron(
         refractory=node.refractory,
         scale=each,
     )
+
+
+def counts_spikes(node: Neuron, each: Array) -> bool:
+    """Whether the membrane counts whole spikes, as the OR that a max-pool becomes: then it passes
+    a threshold when it passes the whole number below, which may be 0."""
+    plain = node.kind == "IF" and node.reset == "value" and not node.bias.any()
+    return plain and bool((each == 1).all())
 
 
 def refuse_vanished(name: str, node: Neuron, vth: Integers) -> None:
@@ -247,6 +256,8 @@ def drift(node: Neuron, made: ChipNeuron, scale: Array, bias: Array, steps: int)
         off = off + np.abs(made.current / each - bias) * piled(node.decay_u, steps)
     theta = np.maximum(node.threshold, 1e-30)
     moved = np.abs(made.vth / each - node.threshold) / theta
+    if counts_spikes(node, each):
+        moved = np.zeros(())
     return float(max(np.max(off * piled(node.decay_v, steps) / theta), np.max(moved)))
 
 

@@ -10,7 +10,7 @@ from ...core import loihi
 from ...core.arrays import Array, frozen
 from ...core.chip_nodes import ChipNeuron, ChipSynapse
 from ...core.errors import QuantisationError
-from ...core.nodes import Conv, Linear, Node
+from ...core.nodes import Conv, Linear, Node, SumPool2d
 from . import registers
 from .layers import Layer, broadcast_bias, run_alone
 from .options import Options, Runner, by_interpreter
@@ -104,7 +104,10 @@ def roundings(layer: Layer) -> Iterator[Rounding]:
 
 def candidates(layer: Layer, options: Options) -> list[Array]:
     """Scales to try, coarse to fine. The threshold's register and the current's wrap end them
-    above; convolutions, whose weights have no exponent, give the middle."""
+    above; convolutions, whose weights have no exponent, give the middle. A pool's weights are 1
+    on the chip, which leaves no choice."""
+    if any(isinstance(n, SumPool2d) for n in layer.synapses.values()):
+        return [frozen(1.0)]
     unequal = channel_factors(layer) if options.equalise else frozen(1.0)
     assert layer.node.threshold is not None
     widest = float(unequal.max())

@@ -14,7 +14,7 @@ from spikeport.core.network import Meaning, Network
 from spikeport.core.nodes import Input, Linear, Neuron, Node, Output
 from spikeport.core.schedule import compile
 from spikeport.export.passes.base import run_passes
-from spikeport.export.passes.lower_pooling import AvgToSum, MergePools
+from spikeport.export.passes.lower_pooling import AvgToSum, MaxPoolToSpikes, MergePools
 from spikeport.export.quantise import Options, Quantise
 from spikeport.verify.quantisation import cost
 
@@ -168,3 +168,14 @@ def test_saturation_is_counted_at_both_ends() -> None:
     )
     assert 0.4 < stuck[..., 0].mean() and 0.4 < stuck[..., 1].mean()
     assert abs(layer.saturated - stuck.mean()) < 0.02
+
+
+def test_a_pool_of_spikes_has_weights_of_one() -> None:
+    """An OR of spikes, which is what a max-pool becomes, is exact: its scale is 1."""
+    case = make("max_pool")
+    lowered = run_passes(case.network, (MaxPoolToSpikes(), MergePools())).network
+    made = Quantise(case.inputs).apply(lowered)
+    (name,) = (n for n in made.chosen if n.endswith(".or"))
+    assert made.chosen[name].flipped == 0 and float(made.chosen[name].scale) == 1
+    spikes = interpreter.run(compile(made.network), case.inputs, ("all",)).spikes[name]
+    assert 0 < spikes.mean() < 1
