@@ -95,6 +95,10 @@ class Network:
         """The trained network's name of a node; None if a pass added it."""
         return self.origin.get(name, name)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Network":
+        """Nothing in it can change, so that it is its own copy."""
+        return self
+
     def changed(self, **fields: Any) -> "Network":
         """A copy with other fields."""
         return replace(self, **fields)

@@ -12,9 +12,8 @@ Every call starts from rest. `detach_reset` keeps the gradient out of the reset 
 harmful in deep nets otherwise); without it the gradient flows through it (TET, STBP).
 """
 
-import dataclasses
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Literal, TypedDict, Unpack
 
 import torch
@@ -22,24 +21,22 @@ from torch import Tensor, nn
 
 from ..core import nodes
 from ..core.arrays import Array, frozen
-from ..core.errors import ConfigError, NetworkError
-from ..core.neuron import Law, State, real, step
+from ..core.errors import ConfigError
+from ..core.neuron import Law, real
+from .spiking import Spiking, detached
 from .surrogate import Surrogate, Triangle
 
 Number = float | Tensor  # a plain number, or a learned one of shape []
 Reset = Literal["value", "subtract"]
-Feedback = Callable[[Tensor], Tensor]  # last spikes [B, *shape] -> current [B, *shape]
 
 
-class Neuron(nn.Module):
+class Neuron(Spiking):
     """A population, one set of numbers for all its neurons.
 
     decay None: no leak. decay_syn None: no synaptic current. learn: which of 'decay',
     'decay_syn' and 'threshold' are trained, starting from the value given; decays stay within
     (0, 1) by a sigmoid. ConfigError for a value out of range.
     """
-
-    watch: Callable[[State], None] | None = None  # told the state at the end of every step
 
     def __init__(
         self,
@@ -100,30 +97,7 @@ class Neuron(nn.Module):
             v_reset=self.v_reset,
             amount=threshold if self.reset == "subtract" else None,
         )
-        if not self.detach_reset:
-            return law
-        attached = law.reset
-        return dataclasses.replace(law, reset=lambda v, s: attached(v, s.detach()))
-
-    def forward(self, x: Tensor, feedback: Feedback | None = None) -> Tensor:
-        """Spikes [T, B, *shape] in x's dtype, for input current x [T, B, *shape].
-
-        feedback: a current made from the last step's spikes and added to this step's input;
-        before the first step there were none.
-        """
-        if x.ndim < 2 or not len(x):
-            raise NetworkError(
-                f"a neuron gets an input of shape {list(x.shape)}; "
-                "give [T, B, *shape] with at least one step"
-            )
-        law, state, spikes = self.law(), State(), []
-        last = torch.zeros_like(x[0])
-        for drive in x.unbind(0):
-            last, state = step(state, drive if feedback is None else drive + feedback(last), law)
-            spikes.append(last)
-            if self.watch is not None:
-                self.watch(state)
-        return torch.stack(spikes)
+        return detached(law) if self.detach_reset else law
 
     def node(self, shape: tuple[int, ...]) -> nodes.Neuron:
         """The numbers of one step in float64, for a population of `shape`."""

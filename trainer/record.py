@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..core.errors import NetworkError
 from ..core.neuron import State
-from .neurons import Neuron
+from .spiking import Spiking
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ def recording(model: nn.Module, membrane: bool = False) -> Iterator[dict[str, Tr
     """
     traces: dict[str, Trace] = {}
     handles = []
-    neurons = {name: m for name, m in model.named_modules() if isinstance(m, Neuron)}
+    neurons = {name: m for name, m in model.named_modules() if isinstance(m, Spiking)}
     for name, neuron in neurons.items():
         handles.append(_Recorder(name, neuron, traces, membrane).handle)
     try:
@@ -45,7 +45,9 @@ def recording(model: nn.Module, membrane: bool = False) -> Iterator[dict[str, Tr
 class _Recorder:
     """Listens to one population."""
 
-    def __init__(self, name: str, neuron: Neuron, traces: dict[str, Trace], membrane: bool) -> None:
+    def __init__(
+        self, name: str, neuron: Spiking, traces: dict[str, Trace], membrane: bool
+    ) -> None:
         self.name = name
         self.traces = traces
         self.v: list[Tensor] | None = [] if membrane else None

@@ -47,6 +47,12 @@ class Surrogate:
         spikes: Tensor = _Spike.apply(v, threshold, self)  # type: ignore[no-untyped-call]
         return spikes
 
+    def of_states(self, v: Tensor, threshold: Tensor, middle: Tensor, unit: Tensor) -> Tensor:
+        """Spikes of a membrane of which 1 is `unit` in v's units, such as a chip's states.
+        middle: the real threshold in those units, of which `threshold` is the rounded one."""
+        spikes: Tensor = _State.apply(v, threshold, self, middle, unit)  # type: ignore[no-untyped-call]
+        return spikes
+
     def derivative(self, x: Tensor) -> Tensor:
         """scale * h(|x| / width) for x = v - threshold, elementwise."""
         return self.shape(x.abs().div_(self.width)).mul_(self.scale)
@@ -109,3 +115,21 @@ class _Spike(torch.autograd.Function):
         threshold = rest[0] if rest else ctx.threshold
         flow = ctx.surrogate.derivative(v - threshold).mul_(grad)
         return flow, -flow.sum_to_size(threshold.shape) if rest else None, None
+
+
+class _State(torch.autograd.Function):
+    """The step forward; the surrogate's derivative, in v's units, backward to the membrane."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, v: Tensor, threshold: Tensor, surrogate: Surrogate, middle: Tensor, unit: Tensor
+    ) -> Tensor:
+        ctx.save_for_backward(v, middle, unit)
+        ctx.surrogate = surrogate
+        return (v > threshold).to(v.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
+        v, middle, unit = ctx.saved_tensors
+        flow = ctx.surrogate.derivative((v - middle) / unit).mul_(grad / unit)
+        return flow, None, None, None, None

@@ -16,8 +16,10 @@ from ...core.nodes import Input, Node, Output
 from ...core.schedule import compile
 from ...trainer.checkpoint import trained_digest
 from ...trainer.evaluate import run_recorded
+from ...trainer.graph import GraphNet
 from ...trainer.layers import Recurrent
 from ...trainer.neurons import Neuron
+from .graph import of_graph
 from .modules import flattened, node_of
 from .trace import described, shapes, traced
 
@@ -39,11 +41,16 @@ def lower(
     """The network that the module computes in eval mode, in float64.
 
     model: forward takes [T, B, *input_shape] and is made of spikeport's neurons and layers,
-    torch's layers, additions and flattens. dt: seconds a step. steps: T of training, kept for
+    torch's layers, additions and flattens; or it is a graph that was fine-tuned, which may give
+    a network in the chip's integers. dt: seconds a step. steps: T of training, kept for
     whoever verifies. content: 'analogue' or 'spikes'. Node names are the modules' names.
     UnsupportedNode names the operation and the source line of whatever cannot be lowered;
     NetworkError if the result does not give the module's own spikes on a sample.
     """
+    if isinstance(model, GraphNet):
+        made = of_graph(model, dt, steps)
+        held_against(model, made)
+        return made
     whole = copy.deepcopy(model).double().cpu().eval()
     for name, layer in whole.named_modules():
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) and layer.running_var is None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from ...core.arrays import Numbers
-from ...core.chip_nodes import ChipSynapse, ToChip
+from ...core.arrays import Array, Numbers
+from ...core.chip_nodes import ChipNeuron, ChipSynapse, ToChip
 from ...core.errors import QuantisationError
 from ...core.network import Edge, Network
 from ...core.nodes import Node, SumPool2d
@@ -58,7 +59,18 @@ class Quantise:
         return Quantised(made.changed(history=history), chosen, layers)
 
 
-def rebuilt(network: Network, parts: Partition, chosen: Mapping[str, Chosen]) -> Network:
+class Made(Protocol):
+    """A population in integers, with its synapses."""
+
+    @property
+    def scale(self) -> Array: ...
+    @property
+    def neuron(self) -> ChipNeuron: ...
+    @property
+    def synapses(self) -> Mapping[str, ChipSynapse]: ...
+
+
+def rebuilt(network: Network, parts: Partition, chosen: Mapping[str, Made]) -> Network:
     """The graph with chip nodes in their places, and a ToChip where a current enters."""
     nodes: dict[str, Node] = dict(network.nodes)
     edges: list[Edge] = list(network.edges)

@@ -6,7 +6,7 @@ from ...core import settings as config
 from ..neurons import IF, LIF, CubaLIF, Neuron, Options
 from ..norms import BatchNorm1d, BatchNorm2d, TdBatchNorm1d, TdBatchNorm2d
 from ..readouts import MEAN_T
-from ..surrogate import SHAPES
+from ..surrogate import SHAPES, Surrogate
 
 
 class SpikingNet(nn.Sequential):
@@ -21,13 +21,12 @@ class SpikingNet(nn.Sequential):
 def neuron(settings: config.Firing) -> Neuron:
     """A population as the settings say."""
     assert isinstance(settings, config.If | config.Lif | config.Cuba)
-    surrogate = SHAPES[settings.surrogate.kind](settings.surrogate.width, settings.surrogate.scale)
     options = Options(
         threshold=settings.threshold,
         reset=settings.reset,
         v_reset=settings.v_reset,
         detach_reset=settings.detach_reset,
-        surrogate=surrogate,
+        surrogate=surrogate(settings.surrogate),
         learn=settings.learn,
     )
     if isinstance(settings, config.Cuba):
@@ -35,6 +34,11 @@ def neuron(settings: config.Firing) -> Neuron:
     if isinstance(settings, config.Lif):
         return LIF(settings.decay, **options)
     return IF(**options)
+
+
+def surrogate(settings: config.Surrogate) -> Surrogate:
+    """A way to fire as the settings say."""
+    return SHAPES[settings.kind](settings.width, settings.scale)
 
 
 def norm(settings: config.Net, channels: int, axes: int) -> nn.Module | None:
