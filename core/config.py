@@ -190,7 +190,10 @@ def _keys(section: type[BaseModel], raw: Any, prefix: str) -> Iterator[str]:
 def _chosen(annotation: Any, raw: Any, default: Any) -> type[BaseModel] | None:
     """The section that a field holds, or None if it holds a value."""
     if get_origin(annotation) in (Union, types.UnionType):
-        for option in get_args(annotation):
+        options = [option for option in get_args(annotation) if option is not types.NoneType]
+        if default is None:  # a section that is there only where it is asked for
+            return options[0]  # type: ignore[no-any-return]
+        for option in options:
             for tag in ("name", "kind"):
                 if tag in option.model_fields and isinstance(raw, Mapping) and tag in raw:
                     if option.model_fields[tag].default == raw[tag]:

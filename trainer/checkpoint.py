@@ -17,11 +17,13 @@ import torch
 from torch import nn
 
 from ..core.config import parse
-from ..core.errors import CheckpointError, ConfigError
+from ..core.errors import CheckpointError, ConfigError, NetworkError
 from ..core.files import written_whole
 from ..core.settings import TrainConfig
 from ..core.version import __version__
+from .graph import GraphNet, Start
 from .models import build
+from .models.blocks import surrogate
 
 FORMAT = "spikeport checkpoint"
 VERSION = 1
@@ -33,7 +35,8 @@ class Trained:
     """A model with what it was made from and how good it is.
 
     input_shape: of one sample at one step; classes: how many. state: what the trainer needs to
-    go on, empty where training has ended.
+    go on, empty where training has ended. start: of a model that was fine-tuned, the graph that
+    it is; else None.
     """
 
     model: nn.Module
@@ -42,6 +45,17 @@ class Trained:
     input_shape: tuple[int, ...]
     classes: int
     state: Mapping[str, Any] = field(default_factory=dict)
+    start: Start | None = None
+
+
+def fresh(
+    config: TrainConfig, input_shape: tuple[int, ...], classes: int, start: Start | None
+) -> nn.Module:
+    """The model of the settings, or of the graph that fine-tuning starts from, untrained here."""
+    if start is None:
+        return build(config.model, input_shape, classes)
+    neuron = config.model.neuron
+    return GraphNet(start, surrogate(neuron.surrogate), neuron.detach_reset)
 
 
 def save(path: Path, trained: Trained) -> None:
@@ -57,6 +71,8 @@ def save(path: Path, trained: Trained) -> None:
         "state": dict(trained.state),
         "versions": versions(),
     }
+    if trained.start is not None:
+        content["start"] = trained.start.to_tensors()
     with written_whole(path) as part:
         torch.save(content, part)
 
@@ -70,17 +86,17 @@ def load(path: Path) -> Trained:
     try:
         config = parse(content["config"], f"the settings in {path}")
         shape, classes = tuple(content["input_shape"]), int(content["classes"])
-        model = build(config.model, shape, classes)
+        start = Start.from_tensors(content["start"]) if "start" in content else None
+        model = fresh(config, shape, classes, start)
         weights = content["model"]
         if any(v.dtype == torch.float64 for v in weights.values()):
             model.double()
         model.load_state_dict(weights)
-        trained = Trained(
-            model.eval(), config, dict(content["metrics"]), shape, classes, content["state"]
-        )
+        about = dict(content["metrics"]), shape, classes, content["state"]
+        trained = Trained(model.eval(), config, *about, start)
     except ConfigError as error:
         raise CheckpointError(f"{path} is of another version: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, NetworkError) as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{path} does not hold the model it describes: {reason}") from error
     check_finite(model, str(path))

@@ -27,7 +27,7 @@ def claim(config: TrainConfig, out: Path, resume: bool) -> None:
 def check_same(out: Path, then: TrainConfig, now: TrainConfig) -> None:
     """ConfigError if a run was begun with other settings than it is to go on with; where and
     how it is computed may change."""
-    before, after = (_flat(c.model_dump(exclude={"run"}), "") for c in (then, now))
+    before, after = (flat(c.model_dump(exclude={"run"}), "") for c in (then, now))
     for key in sorted(before.keys() | after.keys()):
         if before.get(key) != after.get(key):
             raise ConfigError(
@@ -36,11 +36,11 @@ def check_same(out: Path, then: TrainConfig, now: TrainConfig) -> None:
             )
 
 
-def _flat(table: dict[str, Any], prefix: str) -> dict[str, Any]:
+def flat(table: dict[str, Any], prefix: str) -> dict[str, Any]:
     """Every value by its dotted key."""
     found: dict[str, Any] = {}
     for name, value in table.items():
-        inner = _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else None
+        inner = flat(value, f"{prefix}{name}.") if isinstance(value, dict) else None
         found |= {f"{prefix}{name}": value} if inner is None else inner
     return found
 

@@ -28,25 +28,31 @@ from ..core.settings import TrainConfig
 from . import checkpoint, data
 from .checkpoint import Metrics, Trained
 from .evaluate import as_tensor, correct
+from .finetune import check_fit, started
 from .folder import check_same, claim, write_text
+from .graph import Start
 from .losses import total
 from .machine import seed_all, settled
-from .models import build
 from .monitor import Tell, loggers, progress
 from .optimiser import learning_rate, optimiser
 
 
 def fit(
-    config: TrainConfig, out: Path, resume: bool = False, dataset: data.DataSet | None = None
+    config: TrainConfig,
+    out: Path,
+    resume: bool = False,
+    dataset: data.DataSet | None = None,
+    start: Callable[[], Start] | None = None,
 ) -> Trained:
     """Train a model as the settings say, into the folder `out`.
 
     resume: go on from out/last.ckpt, if there is one. dataset: instead of the one config.data
-    names. ConfigError if the folder holds a run and resume is not asked for, or holds one with
+    names. start: gives the graph that config.finetune goes on from; a run that is resumed has
+    its own. ConfigError if the folder holds a run and resume is not asked for, or holds one with
     other settings; TrainingError if the loss is not a number; DataError from the data.
     """
     with settled(config.run):
-        run = Run.begin(config, Path(out), resume, dataset)
+        run = Run.begin(config, Path(out), resume, dataset, start)
         batches = len(run.order(0))
         try:
             with progress(config.train.epochs * batches, run.leads and config.run.progress) as tell:
@@ -76,26 +82,34 @@ class Run:
     loss: float = float("nan")  # mean of the last epoch
     accuracy: float = 0.0  # on validation, after the last epoch
     best: Metrics = field(default_factory=dict)  # of the best epoch so far
+    start: Start | None = None  # of fine-tuning
 
     @classmethod
     def begin(
-        cls, config: TrainConfig, out: Path, resume: bool, dataset: data.DataSet | None
+        cls,
+        config: TrainConfig,
+        out: Path,
+        resume: bool,
+        dataset: data.DataSet | None,
+        start: Callable[[], Start] | None,
     ) -> "Run":
         """Everything in place, weights fresh or from last.ckpt."""
         fabric = processes(config, out)
         if dataset is None:
             dataset = data.load(**config.data.model_dump(exclude={"steps"}))
-        seed_all(config.seed)
-        net: nn.Module = build(config.model, dataset.shape, dataset.classes)
-        if config.run.channels_last:
-            net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         go_on = resume and (out / "last.ckpt").exists()
         last = checkpoint.load(out / "last.ckpt") if go_on else None
         if last is not None:
             check_same(out, last.config, config)
+        begun = started(config, last, start)
+        seed_all(config.seed)
+        net = checkpoint.fresh(config, dataset.shape, dataset.classes, begun)
+        check_fit(net, fabric.device.type, dataset, config)
+        if config.run.channels_last:
+            net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         together(fabric, lambda: claim(config, out, resume))
         model, steps = fabric.setup(net, optimiser(net, config.train))
-        run = cls(config, out, fabric, dataset, net, model, steps)
+        run = cls(config, out, fabric, dataset, net, model, steps, start=begun)
         if last is not None:
             run.restore(last)
         return run
@@ -220,7 +234,8 @@ class Run:
 
     def trained(self, metrics: Metrics) -> Trained:
         """The model as it is now."""
-        return Trained(self.net, self.config, metrics, self.dataset.shape, self.dataset.classes)
+        size = self.dataset.shape, self.dataset.classes
+        return Trained(self.net, self.config, metrics, *size, start=self.start)
 
     def state(self) -> dict[str, Any]:
         """What it takes to go on from here; the generators follow from the epoch."""

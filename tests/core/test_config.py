@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spikeport.core.config import load, parse
 from spikeport.core.errors import ConfigError
-from spikeport.core.settings import Cuba, TrainConfig
+from spikeport.core.settings import Cuba, FineTune, TrainConfig
 
 FILE = """seed = 3
 
@@ -112,7 +112,7 @@ OTHERS: dict[str, str] = {  # a value for every key, other than the default
 
 
 def test_the_table_above_has_every_key() -> None:
-    assert set(OTHERS) == set(flat(TrainConfig().model_dump()))
+    assert set(OTHERS) | {"finetune"} == set(flat(TrainConfig().model_dump()))
 
 
 @pytest.mark.parametrize("key, value", OTHERS.items())
@@ -123,6 +123,48 @@ def test_every_key_can_be_overridden(key: str, value: str) -> None:
     changed = {k for k in after if after[k] != before[k]}
     assert changed == ({key} if key not in ("model.name", "model.neuron.kind") else set())
     assert parse(config.to_toml()) == config
+
+
+FINETUNE: dict[str, str] = {  # likewise, of a section that is there only where it is asked for
+    "start": "runs/b.ckpt",
+    "digest": "abc",
+    "numbers": "real",
+    "bits": "5",
+    "method": "mse",
+    "percentile": "99.0",
+    "equalise": "true",
+    "samples": "64",
+}
+
+
+def test_fine_tuning_is_asked_for() -> None:
+    assert TrainConfig().finetune is None and "finetune" not in TrainConfig().to_toml()
+    before = FineTune(start="runs/a.ckpt").model_dump()
+    assert set(FINETUNE) == set(before)
+    for key, value in FINETUNE.items():
+        given = ["finetune.start=runs/a.ckpt", f"finetune.{key}={value}"]
+        config = parse("", overrides=given)
+        assert config.finetune is not None
+        after = config.finetune.model_dump()
+        assert {k for k in after if after[k] != before[k]} == {key}
+        assert parse(config.to_toml()) == config
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("[finetune]", "a.toml:1: finetune.start names no checkpoint"),
+        ("[finetune]\nstart = 'x'\nbits = 9", "a.toml:3: finetune.bits is 9; .*equal to 8"),
+        ("[finetune]\nstart = 'x'\nbits = 1", "a.toml:3: finetune.bits is 1; .*equal to 2"),
+        ("[finetune]\nstart = 'x'\nbitz = 8", "a.toml:3: .*did you mean 'finetune.bits'"),
+        ("[finetune]\nnumbers = 'int'", "a.toml:2: finetune.numbers is 'int'; .*'loihi' or 'real'"),
+        ("[finetun]\nbits = 8", "did you mean 'finetune'"),
+        ("finetune = 3", "a.toml:1: finetune is 3"),
+    ],
+)
+def test_fine_tuning_that_has_no_meaning(text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        parse(text, "a.toml")
 
 
 def test_overrides_win_over_the_file(file: Path) -> None:

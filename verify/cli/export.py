@@ -27,8 +27,9 @@ def export(
     dt: Annotated[float, typer.Option(help="seconds a time step")] = 1e-3,
     json: Json = False,
 ) -> None:
-    """Lower a trained network to a NIR graph: norms folded, pools and shapes checked. A .net
-    file becomes the same integers in a graph of pipelined timing."""
+    """Lower a trained network to a NIR graph: norms folded, pools and shapes checked. One that
+    was fine-tuned in the chip's integers is written in them. A .net file becomes the same
+    integers in a graph of pipelined timing."""
     from ...core import store
     from ..portable import differences
 
@@ -48,15 +49,17 @@ def export(
 
 
 def from_checkpoint(path: Path, dt: float, portable: bool | None) -> "Lowered":
-    """A trained network, lowered."""
+    """A trained network, lowered; one in integers is so already."""
     from ...export.from_torch import lower
-    from ...export.passes.base import run_passes
+    from ...export.passes.base import Lowered, run_passes
     from ...export.recipes import FLOAT, PLAIN
     from ...trainer import checkpoint as checkpoints
 
     trained = checkpoints.load(path)
     data = trained.config.data
     network = lower(trained.model, trained.input_shape, dt, steps=data.steps)
+    if network.number_format == "loihi":
+        return Lowered(network, ())
     return run_passes(network, FLOAT if portable is False else PLAIN)
 
 

@@ -90,3 +90,9 @@ def data_set(name: str, shape: "Shape") -> "DataSet":
             f"{list(shape)}"
         )
     return found
+
+
+def first(found: "DataSet", steps: int, samples: int) -> "Numbers":
+    """Training samples for the quantiser [T, B, *shape], the first in file order; never the split
+    that is reported."""
+    return found.take(found.indices("train")[:samples], steps)[0]

@@ -1,11 +1,17 @@
 """spikeport train: a TOML file in, a folder with checkpoints out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .base import Json, say, tell
+from .files import first
+
+if TYPE_CHECKING:
+    from ...core.settings import TrainConfig
+    from ...trainer.checkpoint import Trained
+    from ...trainer.graph import Start
 
 
 def train(
@@ -17,11 +23,11 @@ def train(
     resume: Annotated[bool, typer.Option(help="go on from OUT/last.ckpt")] = False,
     json: Json = False,
 ) -> None:
-    """Train a network; chosen on the validation split, reported on the test split."""
+    """Train a network; chosen on the validation split, reported on the test split. With a
+    section [finetune], go on from a checkpoint, in the chip's integers or in real numbers."""
     from ...core.config import load
-    from ...trainer.loop import fit
 
-    trained = fit(load(config, set_ or ()), out, resume)
+    trained = fitted(load(config, set_ or ()), out, resume)
     if json:
         tell(trained.metrics)
         return
@@ -30,3 +36,25 @@ def train(
         f"test accuracy {accuracy:.2%} (epoch {trained.metrics['epoch']} of "
         f"{trained.metrics['epochs']}, best on validation); {out / 'best.ckpt'}"
     )
+
+
+def fitted(settings: "TrainConfig", out: Path, resume: bool) -> "Trained":
+    """Train from fresh weights, or from the checkpoint that the settings name."""
+    from ...trainer.loop import fit
+
+    if settings.finetune is None:
+        return fit(settings, out, resume)
+    from ...export.from_torch import start_of
+    from ...trainer import data, finetune
+    from ..emulated import by_emulator
+
+    resolved, trained = finetune.origin(settings)
+    assert resolved.finetune is not None
+    about = resolved.finetune
+    found = data.load(**resolved.data.model_dump(exclude={"steps"}))
+
+    def start() -> "Start":
+        x = first(found, resolved.data.steps, about.samples)
+        return start_of(trained, about, lambda: x, by_emulator())
+
+    return fit(resolved, out, resume, found, start)

@@ -1,6 +1,5 @@
 """spikeport verify: a network, data, engines -> the verdict, a table, JSON and a page."""
 
-import itertools
 import json as json_
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +10,9 @@ import typer
 
 from ...core.errors import CheckpointError, ConfigError
 from .base import Json, people_watch, say, tell
-from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Reset, data_set, stated
+from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Reset, data_set, first, stated
 
 if TYPE_CHECKING:
-    from ...core.arrays import Numbers
     from ...core.network import Network
     from ...trainer.data import DataSet
     from ..run import Batch, Verification, Watch
@@ -70,7 +68,7 @@ def verify(
             batches(found, split, t, samples, network),
             requests,
             baseline,
-            calibration=lambda: calibration(found, t),
+            calibration=lambda: first(found, t, CALIBRATION),
             also=also,
             max_drop=max_drop,
             watch=watch,
@@ -150,14 +148,6 @@ def batches(
             return
         yield x[:, :left], y[:left]
         left -= x.shape[1]
-
-
-def calibration(found: "DataSet", steps: int) -> "Numbers":
-    """Training samples for the quantiser; never the split that is reported."""
-    indices = list(itertools.islice(found.indices("train"), CALIBRATION))
-    import numpy as np
-
-    return found.take(np.asarray(indices), steps)[0]
 
 
 @contextmanager
