@@ -38,16 +38,30 @@ def correct(
 ) -> int:
     """How many samples of a split the model gets right in eval mode; share: (rank, processes),
     to count this process's part only. A tie between classes goes to the lowest."""
+    return int(right(model, data, split, steps, batch=batch, share=share).sum())
+
+
+def right(
+    model: nn.Module,
+    data: DataSet,
+    split: str,
+    steps: int,
+    *,
+    batch: int = 256,
+    share: tuple[int, int] = (0, 1),
+) -> NDArray[np.bool_]:
+    """Whether the model gets each sample of a split right, in the order of the split; else as
+    `correct`."""
     weight = next(model.parameters())
-    right = 0
+    found = [np.empty(0, np.bool_)]
     with _evaluating(model):
         for indices in data.order(split, batch, share=share):
             if len(indices):
                 x, y = data.take(indices, steps)
                 outputs = model(as_tensor(x, weight.device, weight.dtype))
                 chosen = logits(outputs, getattr(model, "readout", MEAN_T)).argmax(1)
-                right += int((chosen.cpu().numpy() == y).sum())
-    return right
+                found.append(chosen.cpu().numpy() == y)
+    return np.concatenate(found)
 
 
 def accuracy(model: nn.Module, data: DataSet, split: str, steps: int, batch: int = 256) -> float:

@@ -1,7 +1,7 @@
 """Intervals for accuracies. 95 % unless said."""
 
 from collections.abc import Sequence
-from statistics import NormalDist
+from statistics import NormalDist, mean, stdev
 
 LEVEL = 0.95
 
@@ -36,3 +36,26 @@ def paired_difference(
     spread = ((gained + lost + 1) - (gained - lost) ** 2 / n) ** 0.5 / n
     half = z_value(level) * spread
     return (gained - lost) / total, max(-1.0, middle - half), min(1.0, middle + half)
+
+
+def mean_paired_difference(
+    firsts: Sequence[Sequence[bool]], seconds: Sequence[Sequence[bool]], level: float = LEVEL
+) -> tuple[float, float, float]:
+    """The mean over several pairs of networks of second - first, as (difference, low, high) in
+    proportions, every network on the same samples: a sample's differences are averaged first, so
+    that what the networks have in common is not counted twice. Normal interval of these means.
+    It speaks of other samples, not of other trainings."""
+    pairs = list(zip(firsts, seconds, strict=True))
+    each = [
+        mean(int(b) - int(a) for a, b in zip(before, after, strict=True))
+        for before, after in zip(
+            zip(*(first for first, _ in pairs), strict=True),
+            zip(*(second for _, second in pairs), strict=True),
+            strict=True,
+        )
+    ]
+    if len(each) < 2:
+        return (each[0] if each else 0.0), -1.0, 1.0
+    middle = mean(each)
+    half = z_value(level) * stdev(each) / len(each) ** 0.5
+    return middle, max(-1.0, middle - half), min(1.0, middle + half)

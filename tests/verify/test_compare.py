@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spikeport.verify.compare import Tally, read_out
-from spikeport.verify.statistics import paired_difference, wilson
+from spikeport.verify.statistics import mean_paired_difference, paired_difference, wilson
 
 
 def logits(*rows: list[float]) -> Any:
@@ -89,3 +89,20 @@ def test_paired_difference() -> None:
     spread = ((gained + lost + 1) - (gained - lost) ** 2 / n) ** 0.5 / n
     assert (low, high) == pytest.approx((-3 / n - 1.96 * spread, -3 / n + 1.96 * spread), abs=1e-4)
     assert paired_difference(before, before)[0] == 0
+
+
+def test_mean_paired_difference() -> None:
+    before = [[True] * 90 + [False] * 10, [True] * 80 + [False] * 20]
+    after = [[True] * 95 + [False] * 5, [True] * 80 + [False] * 20]
+    change, low, high = mean_paired_difference(before, after)
+    assert change == pytest.approx(0.025)  # 5 of 100 gained by one of two
+    spread = (5 * 0.5**2 / 100 - 0.025**2) * 100 / 99
+    assert high - change == pytest.approx(1.959964 * (spread / 100) ** 0.5) == change - low
+    one = mean_paired_difference(before[:1], after[:1])
+    wald = paired_difference(before[0], after[0])
+    assert one[0] == wald[0] and one[1] == pytest.approx(wald[1], abs=0.02)
+    same = mean_paired_difference(before, before)
+    assert same == (0, 0, 0)
+    # the same pair twice says no more than once
+    twice = mean_paired_difference(before[:1] * 2, after[:1] * 2)
+    assert twice == one
