@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .core.store import Stated, digest, read, write
     from .export.from_torch import lower
     from .export.passes.base import run_passes
-    from .export.recipes import FLOAT, PLAIN
+    from .export.recipes import FLOAT, PLAIN, TRAINABLE
     from .verify.prepare import prepare
     from .verify.run import Request, verify
 
@@ -26,6 +26,7 @@ PLACES = {
     "Recording": "core.recording",
     "Request": "verify.run",
     "Stated": "core.store",
+    "TRAINABLE": "export.recipes",
     "backend": "backends.registry:get",
     "digest": "core.store",
     "lower": "export.from_torch",
@@ -43,6 +44,7 @@ __all__ = [
     "Recording",
     "Request",
     "Stated",
+    "TRAINABLE",
     "__version__",
     "backend",
     "digest",
