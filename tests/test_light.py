@@ -47,3 +47,13 @@ def test_public_names_are_there() -> None:
         assert getattr(spikeport, name) is not None
     with pytest.raises(AttributeError, match="nonsense"):
         _ = spikeport.nonsense
+
+
+def test_verify_stays_a_call() -> None:
+    """The subpackage of the same name must not take the function's place."""
+    code = (
+        "import spikeport; a = spikeport.verify; spikeport.prepare; b = spikeport.verify; "
+        "import spikeport.verify.cli; print(all(map(callable, (a, b, spikeport.verify))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"

@@ -140,6 +140,11 @@ def show(found: "Cost") -> None:
             f"{100 * layer.unused_weights:.1f} %",
             str(layer.clipped_weights),
         )
+    for layer in found.layers:
+        if layer.rate > 0 and layer.integer_rate == 0:
+            say(f"{layer.name} is silent in integers: more bits or another method are needed")
+    if not any(layer.rate for layer in found.layers):
+        say("nothing spiked on this data, so that nothing was compared")
     console = Console()
     (console if console.is_terminal else Console(width=130)).print(table)
     if found.first_layer is None:
