@@ -32,6 +32,11 @@ def same(values: Values) -> Values:
     return values
 
 
+def resting(rest: Values) -> Values:
+    """1 where a neuron is still held, else 0."""
+    return (rest > 0) * 1
+
+
 @dataclass(frozen=True)
 class Law:
     """How one number format carries out the events of a step."""
@@ -46,6 +51,7 @@ class Law:
     limit_v: Map = same
     refractory: Values | None = None  # steps, per neuron or one number; None: none
     v_reset: Values = 0.0
+    held: Map = resting  # steps left to hold -> 0 or 1; another one may let a gradient through
 
 
 def step(state: State, drive: Values, law: Law) -> tuple[Values, State]:
@@ -62,7 +68,7 @@ def step(state: State, drive: Values, law: Law) -> tuple[Values, State]:
     if law.refractory is None:
         spikes = law.fire(v)
         return spikes, State(u, law.reset(v, spikes))
-    held = (state.rest > 0) * 1
+    held = law.held(state.rest)
     v = v * (1 - held) + law.v_reset * held
     spikes = law.fire(v)
     rest = spikes * law.refractory + (1 - spikes) * (state.rest - held)

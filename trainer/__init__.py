@@ -1,6 +1,7 @@
 """Surrogate-gradient training of spiking nets in PyTorch. Importing this costs no torch.
 
-surrogate, neurons, layers, norms     what nets are made of; signals are [T, B, *shape]
+surrogate, surrogate_forms            how neurons fire, and what flows back through a spike
+spiking, neurons, layers, norms       what nets are made of; signals are [T, B, *shape]
 models, readouts, losses, optimiser   which net, what it says, what is minimised, and how
 data                                  what is learned from; numpy only
 loop                                  `fit`: settings -> Trained, in a folder

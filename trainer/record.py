@@ -14,8 +14,9 @@ from .spiking import Spiking
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """One population's record: spikes [T, B, *shape]; v, the membrane at the end of each step
-    (after the reset), of the same shape, or None if it was not asked for."""
+    """One population's record: spikes [T, B, *shape], each at the step in which it was fired,
+    which a neuron's delay may send on later; v, the membrane at the end of each step (after the
+    reset), of the same shape, or None if it was not asked for."""
 
     spikes: Tensor
     v: Tensor | None = None
@@ -50,20 +51,21 @@ class _Recorder:
     ) -> None:
         self.name = name
         self.traces = traces
+        self.fired: list[Tensor] = []
         self.v: list[Tensor] | None = [] if membrane else None
         self.handle = neuron.register_forward_hook(self.after)
-        if membrane:
-            neuron.watch = self.at_step
+        neuron.watch = self.at_step
 
-    def at_step(self, state: State) -> None:
-        assert self.v is not None
-        self.v.append(state.v.detach())
+    def at_step(self, spikes: Tensor, state: State) -> None:
+        self.fired.append(spikes.detach())
+        if self.v is not None:
+            self.v.append(state.v.detach())
 
-    def after(self, neuron: nn.Module, inputs: object, spikes: Tensor) -> None:
+    def after(self, neuron: nn.Module, inputs: object, heard: Tensor) -> None:
         if self.name in self.traces:
             raise NetworkError(
                 f"neuron '{self.name}' was called twice while recording; record one forward "
                 "pass, and give each place in the model a neuron of its own"
             )
         v = None if self.v is None else torch.stack(self.v)
-        self.traces[self.name] = Trace(spikes.detach(), v)
+        self.traces[self.name] = Trace(torch.stack(self.fired), v)

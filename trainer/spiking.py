@@ -9,13 +9,19 @@ from torch import Tensor, nn
 from ..core.errors import NetworkError
 from ..core.neuron import Law, State, step
 
-Feedback = Callable[[Tensor], Tensor]  # last spikes [B, *shape] -> current [B, *shape]
+Feedback = Callable[[Tensor], Tensor]  # spikes of one step [B, *shape] -> current [B, *shape]
+Advance = Callable[[Tensor], tuple[Tensor, State]]  # drive [B, *shape] -> (spikes, state)
 
 
 class Spiking(nn.Module):
-    """What every kind of population does with its law."""
+    """What every kind of population does with its law.
 
-    watch: Callable[[State], None] | None = None  # told the state at the end of every step
+    delay: whole steps after which its spikes are heard, by others and by itself. Rules that
+    test the membrane before they update it fire later than `core.neuron.step`, by a delay.
+    """
+
+    watch: Callable[[Tensor, State], None] | None = None  # told (spikes, state) of every step
+    delay: int = 0
 
     def law(self) -> Law:
         """How `core.neuron.step` is carried out in torch."""
@@ -24,26 +30,45 @@ class Spiking(nn.Module):
     def forward(self, x: Tensor, feedback: Feedback | None = None) -> Tensor:
         """Spikes [T, B, *shape] in x's dtype, for input current x [T, B, *shape].
 
-        feedback: a current made from the last step's spikes and added to this step's input;
-        before the first step there were none.
+        feedback: a current made from the population's own spikes and added to this step's
+        input: the last step's, or, where they are heard late anyway, those heard in this step.
+        Before the first step there were none.
         """
         return self.run(x, self.law(), feedback)
 
     def run(self, x: Tensor, law: Law, feedback: Feedback | None = None) -> Tensor:
+        """Every step by one law, from rest."""
+        return self.steps(x, stepper(law), feedback)
+
+    def steps(self, x: Tensor, advance: Advance, feedback: Feedback | None = None) -> Tensor:
         """Every step, from rest."""
         if x.ndim < 2 or not len(x):
             raise NetworkError(
                 f"a neuron gets an input of shape {list(x.shape)}; "
                 "give [T, B, *shape] with at least one step"
             )
-        state, spikes = State(), []
-        last = torch.zeros_like(x[0])
-        for drive in x.unbind(0):
-            last, state = step(state, drive if feedback is None else drive + feedback(last), law)
-            spikes.append(last)
+        silent = torch.zeros_like(x[0])
+        # Of the steps before the first. Whoever fires late has tested a membrane at rest by
+        # then, in vain, but a gradient to the threshold comes of it.
+        fired = [advance(silent)[0] for _ in range(self.delay)] or [silent]
+        for t, drive in enumerate(x.unbind(0)):
+            spikes, state = advance(drive if feedback is None else drive + feedback(fired[t]))
+            fired.append(spikes)
             if self.watch is not None:
-                self.watch(state)
-        return torch.stack(spikes)
+                self.watch(spikes, state)
+        return torch.stack(fired[: len(x)] if self.delay else fired[1:])
+
+
+def stepper(law: Law) -> Advance:
+    """One population at rest, advanced by every call."""
+    state = State()
+
+    def advance(drive: Tensor) -> tuple[Tensor, State]:
+        nonlocal state
+        spikes, state = step(state, drive, law)
+        return spikes, state
+
+    return advance
 
 
 def detached(law: Law) -> Law:

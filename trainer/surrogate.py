@@ -1,22 +1,26 @@
 """Spikes forward, a smooth stand-in for their derivative backward.
 
-    forward    s = 1 where v > threshold (strict), else 0
+    forward    s = 1 where v > threshold (or v >= threshold, if asked for), else 0
     backward   ds/dv = scale * h(|v - threshold| / width),   h(0) = 1
 
 `width` says how far from the threshold a gradient still flows and `scale` is its peak. They are
 two separate numbers because it is the scale that decides whether deep or recurrent nets train
 (Zenke & Vogels 2021). What the papers call by other names:
 
-    shape        h(z)                 area              the papers' form
-    triangle     max(0, 1 - z)        scale * width     TET: width = gamma, scale = 1 / gamma
-    rectangular  1 where z < 1        2 scale * width   STBP: width = a, scale = 1 / (2 a)
-    atan         1 / (1 + (pi z)^2)   scale * width     SEW: width = 2 / alpha, scale = alpha / 2
-    superspike   1 / (1 + z)^2        2 scale * width   width = 1 / beta; asymptotic: scale = beta
+    shape        h(z)                 area
+    triangle     max(0, 1 - z)        scale * width         TET, Esser, Bellec
+    rectangular  1 where z < 1        2 scale * width       STBP
+    atan         1 / (1 + (pi z)^2)   scale * width         SEW, PLIF
+    superspike   1 / (1 + z)^2        2 scale * width       Zenke & Vogels
+    sigmoid      4 s(z) (1 - s(z))    4 scale * width       the logistic function's derivative
+    exponential  exp(-z)              2 scale * width       SLAYER
+
+`surrogate_forms` has each paper's own parameters as a width and a scale.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -28,9 +32,11 @@ from ..core.errors import ConfigError
 class Surrogate:
     """A way to fire. Called with the membrane and the threshold it gives the spikes.
 
-    width: in units of the membrane; scale: the derivative's peak.
+    width: in units of the membrane; scale: the derivative's peak. binary: whether what it gives
+    is 0 or 1, as a spike has to be where it is exported.
     """
 
+    binary: ClassVar[bool] = True
     width: float = 1.0
     scale: float = 1.0
 
@@ -42,9 +48,11 @@ class Surrogate:
                     f"surrogate {name} is {value}; give a finite number greater than 0"
                 )
 
-    def __call__(self, v: Tensor, threshold: float | Tensor) -> Tensor:
+    def __call__(
+        self, v: Tensor, threshold: float | Tensor, compare: Literal[">", ">="] = ">"
+    ) -> Tensor:
         """Spikes of v [*any] in v's dtype; threshold: a number or a tensor that broadcasts."""
-        spikes: Tensor = _Spike.apply(v, threshold, self)  # type: ignore[no-untyped-call]
+        spikes: Tensor = _Spike.apply(v, threshold, self, compare)  # type: ignore[no-untyped-call]
         return spikes
 
     def of_states(self, v: Tensor, threshold: Tensor, middle: Tensor, unit: Tensor) -> Tensor:
@@ -90,11 +98,52 @@ class SuperSpike(Surrogate):
         return z.add_(1).square_().reciprocal_()
 
 
+class Sigmoid(Surrogate):
+    """The derivative of a logistic function."""
+
+    def shape(self, z: Tensor) -> Tensor:
+        e = z.neg_().exp_()
+        return 4 * e / (1 + e).square_()
+
+
+class Exponential(Surrogate):
+    """SLAYER's probability that noise makes a neuron fire."""
+
+    def shape(self, z: Tensor) -> Tensor:
+        return z.neg_().exp_()
+
+
+@dataclass(frozen=True)
+class ForwardSigmoid(Surrogate):
+    """sigmoid((v - threshold) / width) forward too, and its true derivative (TET's ablation).
+
+    What it gives are no spikes: for experiments only, refused at export.
+    """
+
+    binary: ClassVar[bool] = False
+    scale: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.width:  # else it is refused below
+            object.__setattr__(self, "scale", 0.25 / self.width)
+        super().__post_init__()
+
+    def __call__(
+        self, v: Tensor, threshold: float | Tensor, compare: Literal[">", ">="] = ">"
+    ) -> Tensor:
+        return torch.sigmoid((v - threshold) / self.width)
+
+    def shape(self, z: Tensor) -> Tensor:
+        return Sigmoid().shape(z)
+
+
 SHAPES: dict[str, type[Surrogate]] = {
     "triangle": Triangle,
     "rectangular": Rectangular,
     "atan": ATan,
     "superspike": SuperSpike,
+    "sigmoid": Sigmoid,
+    "exponential": Exponential,
 }
 
 
@@ -102,19 +151,21 @@ class _Spike(torch.autograd.Function):
     """The step forward; the surrogate's derivative backward, to membrane and threshold."""
 
     @staticmethod
-    def forward(ctx: Any, v: Tensor, threshold: float | Tensor, surrogate: Surrogate) -> Tensor:
+    def forward(
+        ctx: Any, v: Tensor, threshold: float | Tensor, surrogate: Surrogate, compare: str
+    ) -> Tensor:
         learned = isinstance(threshold, Tensor)
         ctx.save_for_backward(v, *([threshold] if learned else []))
         ctx.threshold = None if learned else threshold
         ctx.surrogate = surrogate
-        return (v > threshold).to(v.dtype)
+        return (v > threshold if compare == ">" else v >= threshold).to(v.dtype)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
         v, *rest = ctx.saved_tensors
         threshold = rest[0] if rest else ctx.threshold
         flow = ctx.surrogate.derivative(v - threshold).mul_(grad)
-        return flow, -flow.sum_to_size(threshold.shape) if rest else None, None
+        return flow, -flow.sum_to_size(threshold.shape) if rest else None, None, None
 
 
 class _State(torch.autograd.Function):

@@ -95,7 +95,7 @@ def test_every_setting_reaches_the_neurons() -> None:
         assert layers[f"norm{n}"].factor == 0.6
     learned = settings(["model.neuron.learn=['threshold']", "model.neuron.reset=subtract"])
     neuron = build(learned.model, (1, 8, 8), 2).get_submodule("lif2")
-    assert [name for name, _ in neuron.named_parameters()] == ["learned_threshold"]
+    assert [name for name, _ in neuron.named_parameters()] == ["raw_threshold"]
     assert neuron.reset == "subtract"
 
 

@@ -8,14 +8,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
 from spikeport.core.errors import ConfigError, NetworkError
 from spikeport.core.neuron import State, real, step
 from spikeport.core.nodes import Neuron as Node
 from spikeport.trainer.neurons import IF, LIF, CubaLIF, Neuron
 from spikeport.trainer.record import recording
-from spikeport.trainer.surrogate import ATan, Surrogate, Triangle
+from spikeport.trainer.surrogate import ATan, ForwardSigmoid, Triangle
+from spikeport.trainer.surrogate_forms import forward_sigmoid
 
 
 def run(neuron: Neuron, x: list[float]) -> tuple[list[float], list[float]]:
@@ -96,17 +96,10 @@ def test_gradient_through_the_reset(vector: Any, detached: Any) -> None:
     assert x.grad.tolist() == pytest.approx([expected[name], expected["dL_dx2"]], abs=1e-9)
 
 
-class Smooth(Surrogate):
-    """A sigmoid in place of the spike, forward and backward (TET's ablation)."""
-
-    def __call__(self, v: Tensor, threshold: float | Tensor) -> Tensor:
-        return torch.sigmoid((v - threshold) / self.width)
-
-
 @pytest.mark.parametrize("k", [1, 10, 20])
 def test_a_sigmoid_forward(vector: Any, k: Any) -> None:
     inputs, expected = vector("tet_sigmoid_forward_ablation")
-    spikes, _ = run(LIF(inputs["tau"], surrogate=Smooth(1 / k)), inputs["x"])
+    spikes, _ = run(LIF(inputs["tau"], surrogate=forward_sigmoid(k)), inputs["x"])
     assert spikes == pytest.approx([s for _, s in expected[f"k={k}"]], abs=1e-9)
 
 
@@ -122,7 +115,8 @@ KINDS: list[tuple[Callable[..., Neuron], tuple[str, ...]]] = [
 def test_gradients_are_those_of_the_step(
     kind: Callable[..., Neuron], learn: tuple[str, ...], reset: Any
 ) -> None:
-    neuron = kind(reset=reset, detach_reset=False, surrogate=Smooth(0.3), learn=learn).double()
+    smooth = ForwardSigmoid(0.3)
+    neuron = kind(reset=reset, detach_reset=False, surrogate=smooth, learn=learn).double()
     x = torch.randn(4, 2, 3, dtype=torch.float64, requires_grad=True)
     learned = list(neuron.parameters())
     assert len(learned) == len(learn)
