@@ -35,6 +35,7 @@ from .losses import total
 from .machine import seed_all, settled
 from .monitor import Tell, loggers, progress
 from .optimiser import learning_rate, optimiser
+from .spiking import heard_in_time
 
 
 def fit(
@@ -104,6 +105,7 @@ class Run:
         begun = started(config, last, start)
         seed_all(config.seed)
         net = checkpoint.fresh(config, dataset.shape, dataset.classes, begun)
+        heard_in_time(net, config.data.steps)
         check_fit(net, fabric.device.type, dataset, config)
         if config.run.channels_last:
             net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ..core.errors import NetworkError
+from ..core.errors import ConfigError, NetworkError
 from ..core.neuron import Law, State, step
 
 Feedback = Callable[[Tensor], Tensor]  # spikes of one step [B, *shape] -> current [B, *shape]
@@ -57,6 +57,16 @@ class Spiking(nn.Module):
             if self.watch is not None:
                 self.watch(spikes, state)
         return torch.stack(fired[: len(x)] if self.delay else fired[1:])
+
+
+def heard_in_time(net: nn.Module, steps: int) -> None:
+    """ConfigError if the delays of a chain of populations leave nothing of a sample's steps."""
+    late = sum(part.delay for part in net.modules() if isinstance(part, Spiking))
+    if late >= steps:
+        raise ConfigError(
+            f"data.steps is {steps}, and this model's neurons answer {late} steps late, so that "
+            f"no spike would reach the output; give at least {late + 1} steps, or fewer layers"
+        )
 
 
 def stepper(law: Law) -> Advance:

@@ -21,9 +21,8 @@ from ...trainer.layers import Recurrent
 from ...trainer.neurons import Neuron
 from .graph import of_graph
 from .modules import flattened, node_of
+from .neurons import Sum, populate, refuse
 from .trace import described, shapes, traced
-
-Sum = tuple[str, ...]  # a value of the graph: the sum of these nodes' outputs
 
 ADDITIONS = (operator.add, operator.iadd, torch.add)
 CHECK_STEPS = 2
@@ -124,6 +123,12 @@ class Builder:
         self.edges += [(source, free) for source in heard]
         return (free,)
 
+    def loop(self, source: Sum, target: Sum) -> None:
+        """A back edge."""
+        edge = source[0], target[0]
+        self.edges.append(edge)
+        self.back.append(edge)
+
     def heard(self, node: fx.Node) -> tuple[Sum, Shape]:
         """What a layer with one tensor argument hears."""
         given = [a for a in (*node.args, *node.kwargs.values()) if isinstance(a, fx.Node)]
@@ -136,10 +141,17 @@ class Builder:
         name = str(node.target)
         layer = self.modules[name]
         heard, shape = self.heard(node)
-        if isinstance(layer, Neuron | Recurrent):
+        refuse(layer)
+        if isinstance(layer, Neuron):
             self.once(name, layer)
+            return populate(self, name, layer, heard, shape)
         if isinstance(layer, Recurrent):
-            return self.recurrent(name, layer, heard, shape)
+            self.once(name, layer)
+            made = node_of(layer.linear, shape)
+            assert made is not None
+            return populate(
+                self, f"{name}.neuron", layer.neuron, heard, shape, (f"{name}.linear", made)
+            )
         made = node_of(layer, shape)
         if made is None:
             return heard
@@ -154,16 +166,6 @@ class Builder:
                 "each place a module of its own"
             )
         self.neurons[id(layer)] = name
-
-    def recurrent(self, name: str, layer: Recurrent, heard: Sum, shape: Shape) -> Sum:
-        """Neurons that hear their own last spikes through a linear layer."""
-        neuron = self.new(f"{name}.neuron", layer.neuron.node(shape), heard)
-        made = node_of(layer.linear, shape)
-        assert made is not None
-        loop = self.new(f"{name}.linear", made, neuron)
-        self.edges.append((loop[0], neuron[0]))
-        self.back.append((loop[0], neuron[0]))
-        return neuron
 
     def function(self, node: fx.Node) -> Sum:
         """An addition, a flatten, or something that changes nothing."""
@@ -238,7 +240,8 @@ def held_against(model: nn.Module, network: Network) -> None:
     if others:
         raise UnsupportedNode(f"forward takes {1 + len(others)} tensors; one can be lowered")
     shape = network.nodes[name].output_shape(())
-    x = np.random.default_rng(11).random((CHECK_STEPS, 1, *shape))
+    late = sum(layer.delay for layer in model.modules() if isinstance(layer, Neuron))
+    x = np.random.default_rng(11).random((CHECK_STEPS + late, 1, *shape))
     if getattr(network.nodes[name], "content", "") == "spikes":
         x = (x < 0.3).astype(np.float64)
     ours = interpreter.run(compile(network), {name: x}, ("all",))

@@ -11,7 +11,6 @@ from ...core import nodes
 from ...core.arrays import Array, Shape, frozen, pair
 from ...core.errors import UnsupportedNode
 from ...core.nodes import Node
-from ...trainer.neurons import Neuron
 
 Made = Callable[[Any, Shape], Node | None]  # None: the identity
 
@@ -26,11 +25,6 @@ def needed(values: torch.Tensor) -> Array:
     array = numbers(values)
     assert array is not None
     return array
-
-
-def neuron(layer: Neuron, shape: Shape) -> Node:
-    """A population."""
-    return layer.node(shape)
 
 
 def linear(layer: nn.Linear, shape: Shape) -> Node:
@@ -133,7 +127,6 @@ def nothing(layer: nn.Module, shape: Shape) -> None:
 
 
 LAYERS: tuple[tuple[type[nn.Module] | tuple[type[nn.Module], ...], Made], ...] = (
-    (Neuron, neuron),
     (nn.Linear, linear),
     ((nn.Conv1d, nn.Conv2d), conv),
     ((nn.BatchNorm1d, nn.BatchNorm2d), batch_norm),
@@ -156,5 +149,6 @@ def node_of(layer: nn.Module, shape: Shape) -> Node | None:
         for kind in (kinds if isinstance(kinds, tuple) else (kinds,))
     )
     raise UnsupportedNode(
-        f"is a {type(layer).__name__}, which cannot be lowered; there are {known}"
+        f"is a {type(layer).__name__}, which cannot be lowered; there are Neuron, "
+        f"Recurrent, {known}"
     )

@@ -11,7 +11,9 @@ from spikeport.core.errors import ConfigError
 from spikeport.core.settings import ConvNet, TrainConfig
 from spikeport.trainer.layers import Recurrent, held
 from spikeport.trainer.models import build
+from spikeport.trainer.models.blocks import NEURONS, neuron
 from spikeport.trainer.neurons import Neuron
+from spikeport.trainer.spiking import heard_in_time
 from spikeport.trainer.surrogate import ATan
 
 SETTINGS = [
@@ -23,6 +25,15 @@ SETTINGS = [
     ["model.name=recurrent", "model.neuron.kind=cuba", "model.norm=tdbn"],
     ["model.neuron.surrogate.kind=atan", "model.neuron.detach_reset=false"],
     ["model.neuron.surrogate.kind=superspike", "model.neuron.surrogate.width=0.1"],
+    ["model.neuron.kind=spikingjelly", "model.neuron.tau=3.0", "model.neuron.v_reset=-0.1"],
+    ["model.neuron.kind=plif", "model.neuron.decay_input=false"],
+    ["model.neuron={kind='zenke', learn=['decay', 'threshold']}", "model.channels=[4]"],
+    ["model.name=recurrent", "model.neuron={kind='zenke', threshold=0.2}", "model.hidden=[12]"],
+    ["model.neuron={kind='soft', test_first=true, learn=['decay']}", "model.neuron.decay=0.9"],
+    ["model.neuron={kind='srm', threshold=0.5, tau_s=2.0}", "model.channels=[4]"],
+    ["model.name=recurrent", "model.neuron={kind='srm', threshold=0.3, kernel='alpha'}"],
+    ["model.neuron.surrogate.kind=sigmoid", "model.neuron.compare='>='"],
+    ["model.neuron.surrogate.kind=exponential", "model.neuron.surrogate.width=0.5"],
 ]
 
 
@@ -97,6 +108,27 @@ def test_every_setting_reaches_the_neurons() -> None:
     neuron = build(learned.model, (1, 8, 8), 2).get_submodule("lif2")
     assert [name for name, _ in neuron.named_parameters()] == ["raw_threshold"]
     assert neuron.reset == "subtract"
+
+
+@pytest.mark.parametrize("kind", NEURONS, ids=lambda kind: kind.__name__)
+def test_the_settings_defaults_are_the_neurons(kind: Any) -> None:
+    ours, theirs = neuron(kind()), NEURONS[kind]()
+    assert repr(ours) == repr(theirs)
+    for name, value in vars(theirs).items():
+        if name not in ("surrogate", "training") and not name.startswith("_"):
+            assert getattr(ours, name) == value, name
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+
+
+def test_a_chain_too_late_for_the_steps() -> None:
+    late = ["model.neuron.kind=zenke", "model.neuron.threshold=0.1"]
+    model = build(settings(late).model, (1, 8, 8), 5)
+    heard_in_time(model, 5)
+    with pytest.raises(ConfigError, match="steps is 4, and .* answer 4 steps late.*at least 5"):
+        heard_in_time(model, 4)
+    constant = model.eval()(held(torch.rand(2, 1, 8, 8), 4))
+    assert torch.equal(constant[0], constant[3])  # nothing but the bias was heard
+    heard_in_time(build(settings([]).model, (1, 8, 8), 5), 1)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,21 @@
 """What the families are made of: a chain of named layers, and layers from settings."""
 
+from collections.abc import Callable
+
 from torch import nn
 
 from ...core import settings as config
-from ..neurons import IF, LIF, CubaLIF, Neuron, Options
+from ..neurons import (
+    IF,
+    LIF,
+    PLIF,
+    SRM,
+    CubaLIF,
+    Neuron,
+    SoftResetLIF,
+    SpikingJellyLIF,
+    ZenkeLIF,
+)
 from ..norms import BatchNorm1d, BatchNorm2d, TdBatchNorm1d, TdBatchNorm2d
 from ..readouts import MEAN_T
 from ..surrogate import SHAPES, Surrogate
@@ -18,22 +30,22 @@ class SpikingNet(nn.Sequential):
     readout: str = MEAN_T
 
 
-def neuron(settings: config.Firing) -> Neuron:
+NEURONS: dict[type[config.Fires], Callable[..., Neuron]] = {  # by the same names
+    config.If: IF,
+    config.Lif: LIF,
+    config.Cuba: CubaLIF,
+    config.SpikingJelly: SpikingJellyLIF,
+    config.Plif: PLIF,
+    config.Zenke: ZenkeLIF,
+    config.Soft: SoftResetLIF,
+    config.Srm: SRM,
+}
+
+
+def neuron(settings: config.Fires) -> Neuron:
     """A population as the settings say."""
-    assert isinstance(settings, config.If | config.Lif | config.Cuba)
-    options = Options(
-        threshold=settings.threshold,
-        reset=settings.reset,
-        v_reset=settings.v_reset,
-        detach_reset=settings.detach_reset,
-        surrogate=surrogate(settings.surrogate),
-        learn=settings.learn,
-    )
-    if isinstance(settings, config.Cuba):
-        return CubaLIF(settings.decay, settings.decay_syn, **options)
-    if isinstance(settings, config.Lif):
-        return LIF(settings.decay, **options)
-    return IF(**options)
+    given = settings.model_dump(exclude={"kind", "surrogate"})
+    return NEURONS[type(settings)](**given, surrogate=surrogate(settings.surrogate))
 
 
 def surrogate(settings: config.Surrogate) -> Surrogate:

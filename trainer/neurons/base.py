@@ -177,7 +177,7 @@ class Neuron(Spiking):
         return self.numbers(torch.float64).node(shape, self.compare, self.refractory)
 
     def extra_repr(self) -> str:
-        numbers = {n: v for n in self._given if (v := self.number(n)) is not None}
+        numbers = {n: v for n in self._given if (v := array(self.number(n))) is not None}
         said = [f"{name}={float(value):g}" for name, value in numbers.items()]
         return ", ".join([*said, f"reset={self.reset}", f"surrogate={self.surrogate}"])
 

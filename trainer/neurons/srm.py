@@ -117,5 +117,8 @@ class SRM(Neuron):
         return self.steps(x, advance, feedback)
 
     def extra_repr(self) -> str:
-        own = f"tau_s={self.tau_s:g}, tau_r={self.tau_r:g}, kernel={self.kernel}"
-        return f"{own}, {super().extra_repr()}"
+        threshold = float(torch.as_tensor(self.threshold).detach())
+        return (
+            f"tau_s={self.tau_s:g}, tau_r={self.tau_r:g}, kernel={self.kernel}, "
+            f"scale_ref={self.scale_ref:g}, threshold={threshold:g}, surrogate={self.surrogate}"
+        )
