@@ -316,17 +316,17 @@ def test_srm_definition(
 
 
 @settings(max_examples=40)
-@given(st.floats(0.05, 1.0), st.floats(0.2, 2.0), st.booleans(), st.booleans(), seeds)
+@given(st.floats(0.05, 0.99), st.floats(0.2, 2.0), st.booleans(), st.booleans(), seeds)
 def test_soft_reset_definition(
-    decay: float, threshold: float, test_first: bool, detach: bool, seed: int
+    leak: float, threshold: float, test_first: bool, detach: bool, seed: int
 ) -> None:
     neuron = SoftResetLIF(
-        decay, test_first, threshold=threshold, detach_reset=detach, learn=["threshold"]
+        leak, test_first, threshold=threshold, detach_reset=detach, learn=["decay", "threshold"]
     ).double()
 
     def definition(x: Tensor) -> Tensor:
         v, spikes = torch.zeros_like(x[0]), []
-        theta = neuron.threshold
+        theta, decay = neuron.threshold, neuron.needed("decay")
         for drive in x:
             if test_first:
                 s = neuron.surrogate(v, theta)
