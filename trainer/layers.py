@@ -102,6 +102,7 @@ class Dropout(nn.Dropout):
 class Recurrent(nn.Module):
     """Neurons that hear their own last spikes: at step t they get x[t] + linear(s[t - 1]).
 
+    Neurons that fire late (see `Spiking.delay`) hear in step t what others hear of them in it.
     There are no spikes before t = 0, where linear(0) is the bias alone.
     """
 
