@@ -146,11 +146,30 @@ AnyNeuron = Annotated[
 ]
 
 
+NormName = Literal[  # where they go and what becomes of them: trainer.norms.choice
+    "none",
+    "bn",
+    "tdbn",
+    "bntt",
+    "wn",
+    "mobn",
+    "wn-mobn",
+    "psp-bn",
+    "psp-ln",
+    "psp-ln-causal",
+    "psp-ln-calibrated",
+    "neunorm",
+]
+
+
 class Net(Section):
     """What all architectures have."""
 
     neuron: AnyNeuron = Lif()
-    norm: Literal["bn", "tdbn", "none"] = "bn"
+    norm: NormName = "bn"
+    norm_steps: Annotated[int, Field(ge=0)] = 0  # bntt only: T, as in data.steps
+    norm_lambda: Positive = 0.1  # psp norms only: added to the mean square
+    norm_keep: Annotated[float, Field(ge=0, lt=1)] = 0.9  # neunorm only: k
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # before the last layer
 
 
@@ -241,6 +260,15 @@ class TrainConfig(Section):
     train: Train = Train()
     finetune: FineTune | None = None  # None: training begins with fresh weights
     run: Run = Run()
+
+    @model_validator(mode="after")
+    def _bntt_counts_steps(self) -> Self:
+        if self.model.norm == "bntt" and self.model.norm_steps != self.data.steps:
+            raise ValueError(
+                f"model.norm is 'bntt', which has weights for each step: model.norm_steps is "
+                f"{self.model.norm_steps}, data.steps is {self.data.steps}; make them the same"
+            )
+        return self
 
     def to_toml(self) -> str:
         """The settings as a TOML file that `load` reads back to the same."""

@@ -26,6 +26,26 @@ def held(x: Tensor, steps: int) -> Tensor:
     return x.unsqueeze(0).expand(steps, *x.shape)
 
 
+class Whole(nn.Module):
+    """A layer that export takes as one and does not look into."""
+
+
+def channel_axes(x: Tensor) -> tuple[int, ...]:
+    """All axes of x [T, B, C, *space] but C. NetworkError if there is no C."""
+    if x.ndim < 3:
+        raise NetworkError(
+            f"a norm over time takes [T, B, C, *space] but gets an input of shape {list(x.shape)}"
+        )
+    return tuple(axis for axis in range(x.ndim) if axis != 2)
+
+
+def per_channel(values: Tensor, x: Tensor) -> Tensor:
+    """values [C] or [T, C] shaped to go with x [T, B, C, *space]."""
+    space = (1,) * (x.ndim - 3)
+    head = () if values.ndim == 1 else (len(values), 1)
+    return values.view(*head, -1, *space)
+
+
 def over_time(layer: Callable[[Tensor], Tensor], x: Tensor, axes: int | None = None) -> Tensor:
     """Apply a layer that knows samples, [N, *shape] -> [N, *shape'], to x [T, B, *shape].
 

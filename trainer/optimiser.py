@@ -6,13 +6,20 @@ import torch
 from torch import nn
 
 from ..core.settings import Train
+from .layers import Whole
 
 
 def optimiser(model: nn.Module, train: Train) -> torch.optim.Optimizer:
     """The optimiser of a model's parameters. Weight decay pulls at weights only: not at biases,
-    norms or the numbers of neurons, which have no business at zero."""
-    weights = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
+    norms or the numbers of neurons, which have no business at zero.
+
+    It is added to the gradient (sgd, adam: g + weight_decay w) or decoupled from it (adamw: w
+    shrinks by lr weight_decay). The thesis' loss term lambda |w|^2 is train.regularisers.l2,
+    whose gradient is 2 lambda w.
+    """
+    weights = decayed(model)
+    ours = {id(p) for p in weights}
+    others = [p for p in model.parameters() if id(p) not in ours]
     groups = [
         {"params": weights, "weight_decay": train.weight_decay},
         {"params": others, "weight_decay": 0.0},
@@ -23,6 +30,19 @@ def optimiser(model: nn.Module, train: Train) -> torch.optim.Optimizer:
     if train.optimiser == "adam":
         return torch.optim.Adam(groups, train.lr)
     return torch.optim.AdamW(groups, train.lr)
+
+
+def decayed(model: nn.Module) -> list[nn.Parameter]:
+    """The weights of synapses: not those of norms, nor the sizes g of weight norm."""
+    norms = (m for m in model.modules() if isinstance(m, Whole))
+    kept = {id(p) for m in norms for p in m.parameters(recurse=False)}
+    return [
+        p
+        for name, p in model.named_parameters()
+        if p.ndim > 1
+        and id(p) not in kept
+        and not name.endswith("parametrizations.weight.original0")
+    ]
 
 
 def learning_rate(train: Train, epoch: float, per_epoch: int) -> float:

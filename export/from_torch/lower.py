@@ -19,13 +19,16 @@ from ...trainer.evaluate import run_recorded
 from ...trainer.graph import GraphNet
 from ...trainer.layers import Recurrent
 from ...trainer.neurons import Neuron
+from ...trainer.norms import BNTT, NeuNorm
 from .graph import of_graph
 from .modules import flattened, node_of
 from .neurons import Sum, populate, refuse
+from .norms import neunorm, refuse_bntt
 from .trace import described, shapes, traced
 
 ADDITIONS = (operator.add, operator.iadd, torch.add)
 CHECK_STEPS = 2
+PARTS = ("sum", "pixels", "inhibition", "weight")  # of a NeuNorm
 
 
 def lower(
@@ -57,6 +60,8 @@ def lower(
                 f"layer {name!r} keeps no running statistics, so that its result depends on the "
                 "batch; train with track_running_stats=True"
             )
+        if isinstance(layer, BNTT):
+            refuse_bntt(name, layer)
     graph = traced(whole)
     sample = torch.zeros(1, 1, *input_shape, dtype=torch.float64)
     builder = Builder(whole, shapes(whole, graph, sample), content)
@@ -152,6 +157,8 @@ class Builder:
             return populate(
                 self, f"{name}.neuron", layer.neuron, heard, shape, (f"{name}.linear", made)
             )
+        if isinstance(layer, NeuNorm):
+            return self.neunorm(name, layer, heard, shape)
         made = node_of(layer, shape)
         if made is None:
             return heard
@@ -166,6 +173,13 @@ class Builder:
                 "each place a module of its own"
             )
         self.neurons[id(layer)] = name
+
+    def neunorm(self, name: str, layer: NeuNorm, heard: Sum, shape: Shape) -> Sum:
+        """What it hears, and the inhibition that it makes of that."""
+        made = heard
+        for part, node in zip(PARTS, neunorm(layer, shape), strict=False):
+            made = self.new(f"{name}.{part}", node, made)
+        return (*heard, *made)
 
     def function(self, node: fx.Node) -> Sum:
         """An addition, a flatten, or something that changes nothing."""

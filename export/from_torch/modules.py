@@ -11,6 +11,8 @@ from ...core import nodes
 from ...core.arrays import Array, Shape, frozen, pair
 from ...core.errors import UnsupportedNode
 from ...core.nodes import Node
+from ...trainer.norms import MeanOnlyBatchNorm, PspBatchNorm, PspLayerNorm
+from . import norms
 
 Made = Callable[[Any, Shape], Node | None]  # None: the identity
 
@@ -130,6 +132,9 @@ LAYERS: tuple[tuple[type[nn.Module] | tuple[type[nn.Module], ...], Made], ...] =
     (nn.Linear, linear),
     ((nn.Conv1d, nn.Conv2d), conv),
     ((nn.BatchNorm1d, nn.BatchNorm2d), batch_norm),
+    (MeanOnlyBatchNorm, norms.mean_only),
+    (PspBatchNorm, norms.psp_batch_norm),
+    (PspLayerNorm, norms.psp_layer_norm),
     (nn.AvgPool2d, avg_pool),
     (nn.MaxPool2d, max_pool),
     (nn.Flatten, flatten),

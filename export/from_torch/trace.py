@@ -9,7 +9,7 @@ from torch import fx, nn
 
 from ...core.arrays import Shape
 from ...core.errors import UnsupportedNode
-from ...trainer.layers import Recurrent
+from ...trainer.layers import Recurrent, Whole
 from ...trainer.neurons import Neuron, SingleSpike
 
 
@@ -23,7 +23,7 @@ class Tracer(fx.Tracer):
             return False
         kinds = (kind for kind in type(m).__mro__ if kind is not nn.Module)
         layer = any(kind.__module__.startswith("torch.nn.modules") for kind in kinds)
-        return layer or isinstance(m, Neuron | SingleSpike | Recurrent)
+        return layer or isinstance(m, Neuron | SingleSpike | Recurrent | Whole)
 
 
 def traced(model: nn.Module) -> fx.Graph:

@@ -85,6 +85,18 @@ def scaled_outputs(node: Weighted, factor: Array) -> Weighted:
     return replace(node, weight=frozen(weight), bias=bias)
 
 
+def scaled_inputs(node: Weighted, factor: Array) -> Weighted:
+    """The node with input channel c multiplied by factor[c]. A Linear hears the channels one
+    after the other, each as one block of its columns."""
+    if isinstance(node, Linear):
+        each = np.repeat(factor, node.weight.shape[1] // len(factor))
+        return replace(node, weight=frozen(node.weight * each))
+    per_group = factor.reshape(node.groups, -1)  # [groups, in / groups]
+    each = np.repeat(per_group, len(node.weight) // node.groups, axis=0)  # [out, in / groups]
+    space = (1,) * (node.weight.ndim - 2)
+    return replace(node, weight=frozen(node.weight * each.reshape(*each.shape, *space)))
+
+
 def shifted_outputs(node: Weighted, shift: Array) -> Weighted:
     """The node with shift[c] added to output channel c."""
     bias = np.zeros(len(node.weight)) if node.bias is None else node.bias

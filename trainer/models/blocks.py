@@ -1,6 +1,7 @@
 """What the families are made of: a chain of named layers, and layers from settings."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from torch import nn
 
@@ -16,9 +17,11 @@ from ..neurons import (
     SpikingJellyLIF,
     ZenkeLIF,
 )
-from ..norms import BatchNorm1d, BatchNorm2d, TdBatchNorm1d, TdBatchNorm2d
+from ..norms import NORMS, weight_normed
 from ..readouts import MEAN_T
 from ..surrogate import SHAPES, Surrogate
+
+Synapse = TypeVar("Synapse", bound=nn.Module)
 
 
 class SpikingNet(nn.Sequential):
@@ -54,10 +57,24 @@ def surrogate(settings: config.Surrogate) -> Surrogate:
 
 
 def norm(settings: config.Net, channels: int, axes: int) -> nn.Module | None:
-    """The norm of samples with 1 (features) or 3 (channels, y, x) axes; None: there is none."""
-    if settings.norm == "none":
-        return None
-    if settings.norm == "bn":
-        return BatchNorm1d(channels) if axes == 1 else BatchNorm2d(channels)
-    kind = TdBatchNorm1d if axes == 1 else TdBatchNorm2d
-    return kind(channels, settings.neuron.threshold)
+    """The norm between synapse and neurons, for samples with 1 (features) or 3 (channels, y, x)
+    axes; None: there is none."""
+    made = NORMS[settings.norm].after
+    return made and made(settings, (channels, *(1,) * (axes - 1)))
+
+
+def norm_before(settings: config.Net, channels: int) -> nn.Module | None:
+    """The norm of what a synapse hears; None: there is none."""
+    made = NORMS[settings.norm].before
+    return made and made(settings, (channels,))
+
+
+def norm_behind(settings: config.Net, shape: tuple[int, ...]) -> nn.Module | None:
+    """The norm of what neurons of `shape` say; None: there is none."""
+    made = NORMS[settings.norm].behind
+    return made and made(settings, shape)
+
+
+def synapse(settings: config.Net, layer: Synapse) -> Synapse:
+    """The layer, with weight norm if the settings say so."""
+    return weight_normed(layer) if NORMS[settings.norm].weight else layer

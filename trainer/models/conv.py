@@ -11,7 +11,7 @@ from torch import nn
 from ...core.errors import ConfigError
 from ...core.settings import ConvNet
 from ..layers import AvgPool2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d
-from .blocks import SpikingNet, neuron, norm
+from .blocks import SpikingNet, neuron, norm, norm_before, norm_behind, synapse
 
 POOLS = {"avg": AvgPool2d, "max": MaxPool2d}
 
@@ -22,10 +22,15 @@ def build(settings: ConvNet, input_shape: tuple[int, ...], classes: int) -> Spik
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for n, wide in enumerate(settings.channels, 1):
         normed = norm(settings, wide, axes=3)
-        layers[f"conv{n}"] = Conv2d(channels, wide, 3, padding=1, bias=normed is None)
+        if (before := norm_before(settings, channels)) is not None:
+            layers[f"prenorm{n}"] = before
+        conv = Conv2d(channels, wide, 3, padding=1, bias=normed is None)
+        layers[f"conv{n}"] = synapse(settings, conv)
         if normed is not None:
             layers[f"norm{n}"] = normed
         layers[f"{settings.neuron.kind}{n}"] = neuron(settings.neuron)
+        if (behind := norm_behind(settings, (wide, height, width))) is not None:
+            layers[f"neunorm{n}"] = behind
         if settings.pool != "none":
             layers[f"pool{n}"] = POOLS[settings.pool](2)
             height, width = height // 2, width // 2

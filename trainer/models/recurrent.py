@@ -10,7 +10,7 @@ from torch import nn
 
 from ...core.settings import RecurrentNet
 from ..layers import Dropout, Flatten, Linear, Recurrent
-from .blocks import SpikingNet, neuron, norm
+from .blocks import SpikingNet, neuron, norm, norm_before, norm_behind, synapse
 
 GAIN = 0.2  # of the recurrent weights at the start
 
@@ -23,13 +23,17 @@ def build(settings: RecurrentNet, input_shape: tuple[int, ...], classes: int) ->
     features = prod(input_shape)
     for n, wide in enumerate(settings.hidden, 1):
         normed = norm(settings, wide, axes=1)
-        layers[f"linear{n}"] = Linear(features, wide, bias=normed is None)
+        if (before := norm_before(settings, features)) is not None:
+            layers[f"prenorm{n}"] = before
+        layers[f"linear{n}"] = synapse(settings, Linear(features, wide, bias=normed is None))
         if normed is not None:
             layers[f"norm{n}"] = normed
         back = nn.Linear(wide, wide)
         nn.init.orthogonal_(back.weight, GAIN)
         nn.init.zeros_(back.bias)
         layers[f"recurrent{n}"] = Recurrent(neuron(settings.neuron), back)
+        if (behind := norm_behind(settings, (wide,))) is not None:
+            layers[f"neunorm{n}"] = behind
         features = wide
     if settings.dropout:
         layers["dropout"] = Dropout(settings.dropout)

@@ -13,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from .layers import is_static, over_time
+from ..layers import is_static, over_time
 
 MOMENTUM = 0.1
 EPS = 1e-5
