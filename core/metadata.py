@@ -58,7 +58,7 @@ class Metadata(Section):
     back_edge_at_t0: Literal["bias", "nothing"] = "bias"
     back_edges: list[tuple[str, str]] | None = None
     steps: int | None = Field(None, ge=1)  # time steps of training and verification
-    readout: Literal["mean_t", "max_t", "sum_t", "count"] | None = None
+    readout: Literal["mean_t", "max_t", "sum_t", "count", "first_spike"] | None = None
     input: dict[str, Literal["analogue", "spikes"]] = {}
     number_format: Literal["real", "loihi"] = "real"
     chip: ChipMetadata | None = None  # of a network in the chip's integers

@@ -13,7 +13,7 @@ from .errors import NetworkError
 from .nodes import BatchNorm, Input, MaxPool2d, Neuron, Node, Output
 
 Edge = tuple[str, str]
-Readout = Literal["mean_t", "max_t", "sum_t", "count"]
+Readout = Literal["mean_t", "max_t", "sum_t", "count", "first_spike"]
 NumberFormat = Literal["real", "loihi"]
 
 

@@ -162,6 +162,10 @@ NormName = Literal[  # where they go and what becomes of them: trainer.norms.cho
 ]
 
 
+ReadoutName = Literal["mean", "sum", "max", "li-max", "li-sum", "voting", "count", "first"]
+SPIKING_READOUTS = ("count", "first")  # whose outputs are spikes
+
+
 class Net(Section):
     """What all architectures have."""
 
@@ -171,6 +175,10 @@ class Net(Section):
     norm_lambda: Positive = 0.1  # psp norms only: added to the mean square
     norm_keep: Annotated[float, Field(ge=0, lt=1)] = 0.9  # neunorm only: k
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # before the last layer
+    readout: ReadoutName = "mean"
+    readout_decay: Decay = 0.9  # li-max, li-sum only: of the membrane
+    readout_decay_syn: Decay = 0.0  # li-max, li-sum only: of the current; 0: there is none
+    votes: Count = 10  # voting only: output neurons a class
 
 
 class ConvNet(Net):
@@ -191,6 +199,35 @@ class RecurrentNet(Net):
 AnyNet = Annotated[ConvNet | RecurrentNet, Field(discriminator="name")]
 
 
+class SpikeTargets(Section):
+    """What the spike losses want of output neurons. Rates are spikes per step."""
+
+    true: Annotated[float, Field(ge=0, le=1)] = 0.2  # of the right class (SLAYER: 60 in 300)
+    false: Annotated[float, Field(ge=0, le=1)] = 1 / 30  # of the others (SLAYER: 10 in 300)
+    tau: Positive = 10.0  # steps; of the kernel that spikes are compared through
+
+
+class Regularisers(Section):
+    """What is added to the loss; spikes, upper, lower, total_spikes, l2 and weight_sum
+    are the weights, 0: off."""
+
+    spikes: NotNegative = 0.0  # half the spike rate of every layer
+    spikes_order: Literal[1, 2] = 2  # 1: S, pulls at every neuron; 2: S^2, at those that fired
+    upper: NotNegative = 0.0  # more spikes a neuron and sample than upper_bound, in the mean
+    upper_bound: NotNegative = 4.0
+    upper_power: Literal[1, 2] = 1
+    lower: NotNegative = 0.0  # neurons with fewer spikes a sample than lower_bound
+    lower_bound: NotNegative = 1e-3
+    total_spikes: NotNegative = 0.0  # all spikes of a batch, and their square a neuron
+    l2: NotNegative = 0.0  # lambda of lambda |w|^2; its gradient is that of weight_decay 2 lambda
+    weight_sum: NotNegative = 0.0  # neurons whose weights add up to less than weight_sum_target
+    weight_sum_target: NotNegative = 1.0
+
+
+LossName = Literal["sdt", "tet", "max", "sum", "first-spike", "spike-time", "spike-count"]
+SPIKE_LOSSES = ("first-spike", "spike-time", "spike-count")  # that need spikes as outputs
+
+
 class Train(Section):
     """How it is learned."""
 
@@ -202,10 +239,13 @@ class Train(Section):
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9  # sgd only
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup: NotNegative = 0.0  # epochs of rising learning rate
-    loss: Literal["sdt", "tet"] = "tet"
+    loss: LossName = "tet"
     mse_weight: Annotated[float, Field(ge=0, le=1)] = 0.0  # lambda: (1 - lambda) L + lambda MSE
     mse_target: Annotated[float, Field(allow_inf_nan=False)] = 1.0  # what outputs are drawn to
     clip: NotNegative = 0.0  # largest norm of the gradient; 0: no limit
+    data_start: bool = False  # weight norm: first outputs of mean 0 and variance 1
+    targets: SpikeTargets = SpikeTargets()
+    regularisers: Regularisers = Regularisers()
 
     @model_validator(mode="after")
     def _warmup_ends(self) -> Self:
@@ -267,6 +307,16 @@ class TrainConfig(Section):
             raise ValueError(
                 f"model.norm is 'bntt', which has weights for each step: model.norm_steps is "
                 f"{self.model.norm_steps}, data.steps is {self.data.steps}; make them the same"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _losses_fit(self) -> Self:
+        loss, readout = self.train.loss, self.model.readout
+        if loss in SPIKE_LOSSES and readout not in SPIKING_READOUTS:
+            raise ValueError(
+                f"train.loss is {loss!r}, which looks at output spikes, and model.readout is "
+                f"{readout!r}, which has none; take model.readout=count or first"
             )
         return self
 

@@ -34,7 +34,9 @@ from .graph import Start
 from .losses import total
 from .machine import seed_all, settled
 from .monitor import Tell, loggers, progress
+from .norms import data_dependent_start
 from .optimiser import learning_rate, optimiser
+from .regularisers import listening, regularised
 from .spiking import heard_in_time
 
 
@@ -110,6 +112,9 @@ class Run:
         if config.run.channels_last:
             net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         together(fabric, lambda: claim(config, out, resume))
+        if config.train.data_start and last is None:
+            x, _ = dataset.take(dataset.order("train", config.train.batch)[0], config.data.steps)
+            data_dependent_start(net, as_tensor(x))
         model, steps = fabric.setup(net, optimiser(net, config.train))
         run = cls(config, out, fabric, dataset, net, model, steps, start=begun)
         if last is not None:
@@ -148,8 +153,9 @@ class Run:
                 group["lr"] = rate
             x, y = self.dataset.take(indices, self.config.data.steps)
             labels = torch.from_numpy(y).to(self.fabric.device)
-            outputs = self.model(as_tensor(x, self.fabric.device))
-            loss = total(outputs, labels, config.loss, config.mse_weight, config.mse_target)
+            with listening(self.net, config.regularisers) as heard:
+                outputs = self.model(as_tensor(x, self.fabric.device))
+            loss = self.minimised(outputs, labels, heard)
             losses += (value := self.checked(loss, number, len(batches)))
             self.optimiser.zero_grad()
             self.fabric.backward(loss)
@@ -163,6 +169,14 @@ class Run:
         self.epoch += 1
         self.loss = losses / len(batches)
         self.seconds += time.monotonic() - start
+
+    def minimised(self, outputs: Tensor, labels: Tensor, heard: list[Tensor]) -> Tensor:
+        """The loss with what is added to it."""
+        train = self.config.train
+        how = train.loss, train.mse_weight, train.mse_target, train.targets
+        loss = total(outputs, labels, *how)
+        added = regularised(self.net, train.regularisers, heard)
+        return loss if added is None else loss + added
 
     def said(self, loss: float) -> str:
         """What the bar says."""

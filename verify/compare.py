@@ -144,11 +144,14 @@ class Tally:
 def read_out(outputs: Array, readout: Readout | None) -> Array:
     """Logits [B, classes] from an output node's values [T, B, *shape].
 
-    mean_t: mean over time; sum_t and count: sum; max_t: maximum. Unknown: the mean.
+    mean_t: mean over time; sum_t and count: sum; max_t: maximum; first_spike: minus the step of
+    the first spike, T if there is none. Unknown: the mean.
     """
     flat = outputs.reshape(*outputs.shape[:2], -1)
     if readout in ("sum_t", "count"):
         return np.asarray(flat.sum(axis=0))
     if readout == "max_t":
         return np.asarray(flat.max(axis=0))
+    if readout == "first_spike":
+        return np.asarray(-np.cumprod(1.0 - flat, axis=0).sum(axis=0))
     return np.asarray(flat.mean(axis=0))

@@ -20,10 +20,12 @@ from ...trainer.graph import GraphNet
 from ...trainer.layers import Recurrent
 from ...trainer.neurons import Neuron
 from ...trainer.norms import BNTT, NeuNorm
+from ...trainer.readouts import LeakyReadout
 from .graph import of_graph
 from .modules import flattened, node_of
 from .neurons import Sum, populate, refuse
 from .norms import neunorm, refuse_bntt
+from .readouts import leaky
 from .trace import described, shapes, traced
 
 ADDITIONS = (operator.add, operator.iadd, torch.add)
@@ -159,6 +161,9 @@ class Builder:
             )
         if isinstance(layer, NeuNorm):
             return self.neunorm(name, layer, heard, shape)
+        if isinstance(layer, LeakyReadout):
+            membrane, delay = leaky(layer, shape)
+            return self.new(f"{name}.delay", delay, self.new(name, membrane, heard))
         made = node_of(layer, shape)
         if made is None:
             return heard

@@ -12,7 +12,9 @@ from ...core.arrays import Array, Shape, frozen, pair
 from ...core.errors import UnsupportedNode
 from ...core.nodes import Node
 from ...trainer.norms import MeanOnlyBatchNorm, PspBatchNorm, PspLayerNorm
+from ...trainer.readouts import Vote
 from . import norms
+from .readouts import vote
 
 Made = Callable[[Any, Shape], Node | None]  # None: the identity
 
@@ -135,6 +137,7 @@ LAYERS: tuple[tuple[type[nn.Module] | tuple[type[nn.Module], ...], Made], ...] =
     (MeanOnlyBatchNorm, norms.mean_only),
     (PspBatchNorm, norms.psp_batch_norm),
     (PspLayerNorm, norms.psp_layer_norm),
+    (Vote, vote),
     (nn.AvgPool2d, avg_pool),
     (nn.MaxPool2d, max_pool),
     (nn.Flatten, flatten),

@@ -69,5 +69,5 @@ def test_gradients(loss: Any) -> None:
 
 
 def test_an_unknown_readout() -> None:
-    with pytest.raises(NetworkError, match="'max_t' is unknown"):
-        logits(torch.zeros(2, 1, 3), "max_t")
+    with pytest.raises(NetworkError, match="'best' is unknown; there are mean_t"):
+        logits(torch.zeros(2, 1, 3), "best")

@@ -1,11 +1,13 @@
 """What the families are made of: a chain of named layers, and layers from settings."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
 
 from torch import nn
 
 from ...core import settings as config
+from ..layers import Dropout, Linear
 from ..neurons import (
     IF,
     LIF,
@@ -18,7 +20,7 @@ from ..neurons import (
     ZenkeLIF,
 )
 from ..norms import NORMS, weight_normed
-from ..readouts import MEAN_T
+from ..readouts import MEAN_T, READOUTS, LeakyReadout, Vote
 from ..surrogate import SHAPES, Surrogate
 
 Synapse = TypeVar("Synapse", bound=nn.Module)
@@ -78,3 +80,22 @@ def norm_behind(settings: config.Net, shape: tuple[int, ...]) -> nn.Module | Non
 def synapse(settings: config.Net, layer: Synapse) -> Synapse:
     """The layer, with weight norm if the settings say so."""
     return weight_normed(layer) if NORMS[settings.norm].weight else layer
+
+
+def finished(
+    settings: config.Net, layers: OrderedDict[str, nn.Module], features: int, classes: int
+) -> SpikingNet:
+    """The net of these layers with its last ones, from `features` to outputs."""
+    choice = READOUTS[settings.readout]
+    if settings.dropout:
+        layers["dropout"] = Dropout(settings.dropout)
+    layers["classifier"] = Linear(features, classes * (settings.votes if choice.votes else 1))
+    if choice.behind == "leaky":
+        layers["last"] = LeakyReadout(settings.readout_decay, settings.readout_decay_syn or None)
+    elif choice.behind == "neurons":
+        layers["last"] = neuron(settings.neuron)
+    if choice.votes:
+        layers["vote"] = Vote(settings.votes)
+    net = SpikingNet(layers)
+    net.readout = choice.logits
+    return net

@@ -10,8 +10,8 @@ from torch import nn
 
 from ...core.errors import ConfigError
 from ...core.settings import ConvNet
-from ..layers import AvgPool2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d
-from .blocks import SpikingNet, neuron, norm, norm_before, norm_behind, synapse
+from ..layers import AvgPool2d, Conv2d, Flatten, MaxPool2d
+from .blocks import SpikingNet, finished, neuron, norm, norm_before, norm_behind, synapse
 
 POOLS = {"avg": AvgPool2d, "max": MaxPool2d}
 
@@ -36,10 +36,7 @@ def build(settings: ConvNet, input_shape: tuple[int, ...], classes: int) -> Spik
             height, width = height // 2, width // 2
         channels = wide
     layers["flatten"] = Flatten()
-    if settings.dropout:
-        layers["dropout"] = Dropout(settings.dropout)
-    layers["classifier"] = Linear(channels * height * width, classes)
-    return SpikingNet(layers)
+    return finished(settings, layers, channels * height * width, classes)
 
 
 def _image(settings: ConvNet, input_shape: tuple[int, ...]) -> tuple[int, int, int]:

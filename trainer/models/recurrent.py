@@ -9,8 +9,8 @@ from math import prod
 from torch import nn
 
 from ...core.settings import RecurrentNet
-from ..layers import Dropout, Flatten, Linear, Recurrent
-from .blocks import SpikingNet, neuron, norm, norm_before, norm_behind, synapse
+from ..layers import Flatten, Linear, Recurrent
+from .blocks import SpikingNet, finished, neuron, norm, norm_before, norm_behind, synapse
 
 GAIN = 0.2  # of the recurrent weights at the start
 
@@ -35,7 +35,4 @@ def build(settings: RecurrentNet, input_shape: tuple[int, ...], classes: int) ->
         if (behind := norm_behind(settings, (wide,))) is not None:
             layers[f"neunorm{n}"] = behind
         features = wide
-    if settings.dropout:
-        layers["dropout"] = Dropout(settings.dropout)
-    layers["classifier"] = Linear(features, classes)
-    return SpikingNet(layers)
+    return finished(settings, layers, features, classes)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 from torch.nn.utils.parametrize import is_parametrized
 
-from ...core.errors import TrainingError
+from ...core.errors import ConfigError, TrainingError
 from ..layers import channel_axes
 
 Layer = TypeVar("Layer", bound=nn.Module)
@@ -34,12 +34,18 @@ def start_of(t: Tensor, channel: int) -> tuple[Tensor, Tensor]:
 @torch.no_grad()
 def data_dependent_start(model: nn.Module, x: Tensor) -> None:
     """Set g, and b where there is one, of every weight-normed layer, in the order in which they
-    hear the batch x [T, B, *shape]. TrainingError if a layer's output does not vary."""
+    hear the batch x [T, B, *shape]. ConfigError if there is none; TrainingError if the output
+    of one does not vary."""
     handles = [
         layer.register_forward_pre_hook(_Start(name))
         for name, layer in model.named_modules()
         if is_parametrized(layer, "weight")
     ]
+    if not handles:
+        raise ConfigError(
+            "train.data_start sets the sizes of weight norm, and the model has none; take "
+            "model.norm=wn or wn-mobn"
+        )
     training = model.training
     try:
         model.eval()(x)

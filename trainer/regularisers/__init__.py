@@ -1,0 +1,18 @@
+"""What is added to the loss: for spikes, for silence, for weights."""
+
+from .activity import counts, lower, penalty, total_spikes, upper
+from .choice import REGULARISERS, listening, regularised
+from .weights import l2, weight_sum
+
+__all__ = [
+    "REGULARISERS",
+    "counts",
+    "l2",
+    "listening",
+    "lower",
+    "penalty",
+    "regularised",
+    "total_spikes",
+    "upper",
+    "weight_sum",
+]
