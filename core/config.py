@@ -110,6 +110,8 @@ def _complaint(
     if first["type"] == "union_tag_invalid":
         tag = first["ctx"]["discriminator"].strip("'")
         known = first["ctx"]["expected_tags"].replace("'", "")
+        if not isinstance(value, Mapping):  # its name alone stands for the section
+            return f"{place}: {key} is {value!r}; it must be one of {known}"
         place = places.get(f"{key}.{tag}", place)
         return f"{place}: {key}.{tag} is {value[tag]!r}; it must be one of {known}"
     if first["type"] == "value_error":  # one of ours, which begins with the name of the key

@@ -99,7 +99,8 @@ class Run:
         """Everything in place, weights fresh or from last.ckpt."""
         fabric = processes(config, out)
         if dataset is None:
-            dataset = data.load(**config.data.model_dump(exclude={"steps"}))
+            dataset = data.load(**config.data.model_dump(exclude={"steps", "encoder"}))
+        dataset = data.encoded(dataset, config.data.encoder, config.seed)
         go_on = resume and (out / "last.ckpt").exists()
         last = checkpoint.load(out / "last.ckpt") if go_on else None
         if last is not None:
@@ -146,12 +147,13 @@ class Run:
         config, start = self.config.train, time.monotonic()
         seed_all(self.config.seed, self.epoch, self.fabric.global_rank)
         batches, losses = self.order(self.epoch), 0.0
+        samples = self.dataset.drawn(self.epoch + 1)
         self.model.train()
         for number, indices in enumerate(batches):
             rate = learning_rate(config, self.epoch + number / len(batches), len(batches))
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
-            x, y = self.dataset.take(indices, self.config.data.steps)
+            x, y = samples.take(indices, self.config.data.steps)
             labels = torch.from_numpy(y).to(self.fabric.device)
             with listening(self.net, config.regularisers) as heard:
                 outputs = self.model(as_tensor(x, self.fabric.device))

@@ -69,6 +69,7 @@ OTHERS: dict[str, str] = {  # a value for every key, other than the default
     "data.steps": "9",
     "data.temporal": "true",
     "data.content": "spikes",
+    "data.encoder.kind": "direct",
     "model.name": "conv",
     "model.norm": "tdbn",
     "model.norm_steps": "4",
@@ -144,7 +145,9 @@ def test_every_key_can_be_overridden(key: str, value: str) -> None:
     config = parse("", overrides=[f"{key}={value}"])
     after = flat(config.model_dump())
     changed = {k for k in after if after[k] != before[k]}
-    assert changed == ({key} if key not in ("model.name", "model.neuron.kind") else set())
+    assert changed == (
+        {key} if key not in ("model.name", "model.neuron.kind", "data.encoder.kind") else set()
+    )
     assert parse(config.to_toml()) == config
 
 
@@ -250,6 +253,8 @@ COMPLAINTS = [
     ("[model]\nchannels = [4,\n 0]", [], "run.toml:2: model.channels is [4, 0]; it must be great"),
     ("model = 3", [], "run.toml:1: model is 3; it must be a section"),
     ("seed = 1", ["seed.x=3"], "--set seed.x=3: 'seed' is a value, not a section"),
+    ("[data]\nencoder = 'morse'", [], "run.toml:2: data.encoder is 'morse'; it must be one of dir"),
+    ("", ["data.encoder.kind=morse"], "data.encoder.kind is 'morse'; it must be one of direct, p"),
     (
         "",
         ["train.loss=spike-count"],

@@ -5,9 +5,10 @@ from pathlib import Path
 from ...core.errors import DataError
 from . import digits, fashion_mnist, npz
 from .dataset import DataSet
+from .encoded import encoded
 from .npz import Content
 
-__all__ = ["NAMES", "DataSet", "load"]
+__all__ = ["NAMES", "DataSet", "encoded", "load"]
 NAMES = ("digits", "fashion-mnist")
 
 

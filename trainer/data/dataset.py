@@ -77,6 +77,10 @@ class DataSet:
         rank, processes = share
         return [indices[rank::processes] for indices in batches]
 
+    def drawn(self, draw: int) -> "DataSet":
+        """The same samples with another draw of chance, where there is any; 0: as it is."""
+        return self
+
     def take(self, indices: Indices, steps: int) -> Batch:
         """(x [T, B, *shape], y [B]) of some samples; a still sample is held for T steps, as a
         view without a stride along time."""
