@@ -14,3 +14,12 @@ class Answer:
 
     outcome: Outcome
     how: str
+
+
+def table(rows: dict[str, Answer]) -> list[str]:
+    """A Markdown table: name, outcome, how."""
+    return [
+        "| name | at deployment | how |",
+        "|---|---|---|",
+        *(f"| `{name}` | {answer.outcome} | {answer.how} |" for name, answer in rows.items()),
+    ]
