@@ -8,8 +8,10 @@ import typer
 from ...core.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from ...core.arrays import Numbers, Shape
+    from ...core.arrays import Numbers
     from ...core.network import Network
+    from ...core.nodes import Input
+    from ...core.settings import TrainConfig
     from ...core.store import Stated
     from ...trainer.data import DataSet
 
@@ -71,19 +73,29 @@ def named_arrays(given: list[str], network: "Network") -> dict[str, "Numbers"]:
     return found
 
 
-def data_set(name: str, shape: "Shape") -> "DataSet":
-    """A data set by name, by the folder that holds it, or by the path of an .npz file, whose
-    samples have this shape; an .npz may hold them with a time axis, [N, T, *shape].
+def data_set(name: str, node: "Input", settings: "TrainConfig | None") -> "DataSet":
+    """A data set by name, by the folder that holds it, or by the path of an .npz file, as the
+    Input hears it; an .npz may hold samples with a time axis, [N, T, *shape]. settings: of the
+    training, whose encoder is used; None: there is none.
 
-    DataError if they have another shape."""
+    DataError if samples have another shape, or are numbers where the Input hears spikes."""
     from ...trainer import data
 
+    shape = node.shape
     if Path(name).is_dir():
         found = data.load("fashion-mnist", folder=name)
     else:
         found = data.load(name)
-        if name.endswith(".npz") and found.shape != shape == found.shape[1:]:
+        still = settings is None or settings.data.encoder.kind == "direct"
+        if still and name.endswith(".npz") and found.shape != shape == found.shape[1:]:
             found = data.load(name, temporal=True)
+    if settings is not None:
+        found = data.encoded(found, settings.data.encoder, settings.seed)
+    if node.content == "spikes" and found.content != "spikes":
+        raise DataError(
+            f"{found.name} holds numbers, and the network hears spikes; give --against CHECKPOINT, "
+            "whose settings say how they are encoded"
+        )
     if found.shape != shape:
         raise DataError(
             f"{found.name} has samples of shape {list(found.shape)}; the network takes "

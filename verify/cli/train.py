@@ -51,10 +51,11 @@ def fitted(settings: "TrainConfig", out: Path, resume: bool) -> "Trained":
     resolved, trained = finetune.origin(settings)
     assert resolved.finetune is not None
     about = resolved.finetune
-    found = data.load(**resolved.data.model_dump(exclude={"steps"}))
+    found = data.load(**resolved.data.model_dump(exclude={"steps", "encoder"}))
 
     def start() -> "Start":
-        x = first(found, resolved.data.steps, about.samples)
+        encoded = data.encoded(found, resolved.data.encoder, resolved.seed)
+        x = first(encoded, resolved.data.steps, about.samples)
         return start_of(trained, about, lambda: x, by_emulator())
 
     return fit(resolved, out, resume, found, start)

@@ -14,6 +14,7 @@ from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Reset, data_set
 
 if TYPE_CHECKING:
     from ...core.network import Network
+    from ...core.settings import TrainConfig
     from ...trainer.data import DataSet
     from ..run import Batch, Verification, Watch
     from ..trained import TrainedBaseline, TrainedForward
@@ -49,6 +50,7 @@ def verify(
 ) -> None:
     """Say with proof whether a network is still the one that was trained, on every engine."""
     from ...core import store
+    from ...core.nodes import Input
     from ..report.facts import facts
     from ..run import Request, only_ports
     from ..run import verify as verify_
@@ -57,7 +59,9 @@ def verify(
     requests = [Request.parse(text.strip()) for text in backends.split(",") if text.strip()]
     if not requests:
         raise ConfigError("--backends names no engine; there is spikeport backends")
-    found = data_set(data, network.nodes[only_ports(network)[0]].output_shape(()))
+    heard = network.nodes[only_ports(network)[0]]
+    assert isinstance(heard, Input)
+    found = data_set(data, heard, None if against is None else settings_of(against))
     t = steps or (found.x.shape[1] if found.temporal else network.meaning.steps)
     if t is None:
         raise ConfigError(f"{model} does not say how many time steps; say --steps T")
@@ -106,6 +110,13 @@ def write(out: Path, told: dict[str, object], result: "Verification") -> None:
     for name, text in (("report.json", json_.dumps(told, indent=1)), ("report.html", html)):
         with written_whole(out / name) as part:
             part.write_text(text, encoding="utf8")
+
+
+def settings_of(path: Path) -> "TrainConfig":
+    """What a checkpoint was trained with."""
+    from ...trainer import checkpoint
+
+    return checkpoint.load(path).config
 
 
 def trained_side(
