@@ -119,3 +119,21 @@ def test_linear_behind_flat_psp_norm() -> None:
     model = nn.Sequential(PspBatchNorm(4), Linear(4, 3), LIF())
     network = run_passes(lower(model, (4,)), recipes.FLOAT).network
     assert set(network.nodes) == {"input", "1", "2", "output"}
+
+
+def test_the_fold_with_its_eps(vector: Any) -> None:
+    inputs, expected = vector("bn_fold_eq6_conv2ch")
+    conv, norm = Conv2d(2, 2, 3, padding=1).double(), BatchNorm2d(2, inputs["eps"]).double()
+    given_ = (conv.weight, conv.bias, norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    names = ("W", "b", "gamma", "beta", "running_mean", "running_var")
+    with torch.no_grad():
+        for values, name in zip(given_, names, strict=True):
+            assert values is not None
+            values.copy_(torch.tensor(inputs[name], dtype=torch.float64))
+    x = torch.tensor(inputs["x"], dtype=torch.float64)[None]
+    y = nn.Sequential(conv, norm).eval()(x)[0].detach().numpy()
+    assert np.abs(y - np.array(expected["y"])).max() < 1e-9
+    model = nn.Sequential(conv, norm, LIF())
+    folded: Any = run_passes(lower(model, (2, 4, 4)), recipes.FLOAT).network.nodes["0"]
+    assert np.abs(folded.weight - np.array(expected["W_hat"])).max() < 1e-9
+    assert np.abs(folded.bias - np.array(expected["b_hat"])).max() < 1e-9

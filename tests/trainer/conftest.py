@@ -1,25 +1,9 @@
 """What the trainer's tests share."""
 
-import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 
 from spikeport.trainer.data.dataset import DataSet
-
-VECTORS = Path(__file__).parents[3] / "shared" / "vectors" / "vectors.json"
-
-
-@pytest.fixture(scope="session")
-def vector() -> Callable[[str], tuple[dict[str, Any], dict[str, Any]]]:
-    """(inputs, expected) of a vector worked out independently, by name."""
-    if not VECTORS.exists():
-        pytest.skip(f"the vectors are not beside this clone ({VECTORS})")
-    found = {v["name"]: v for v in json.loads(VECTORS.read_text())["vectors"]}
-    return lambda name: (found[name]["inputs"], found[name]["expected"])
 
 
 @pytest.fixture(scope="session")

@@ -116,6 +116,14 @@ def test_bntt_is_a_schedule_of_thresholds(seed: int, reset: Any, decay: float) -
         v = v * (1 - fired) if reset == "value" else v - form.threshold[t] * fired
 
 
+def test_a_gain_in_the_threshold(vector: Any) -> None:
+    inputs, expected = vector("bn_scale_into_threshold")
+    gains, shift = double([inputs["c"]]), double([inputs["b_hat"]])  # y = c x + b
+    form = schedule(gains, -shift / gains, 1.0, inputs["v_th"])
+    assert close(form.threshold[0], expected["threshold"])
+    assert close(form.bias[0], expected["bias"])
+
+
 def test_bntt_refusals() -> None:
     with pytest.raises(NetworkError, match="moments for 4 steps and gets 6"):
         BNTT(4, 2)(torch.zeros(6, 3, 2))
