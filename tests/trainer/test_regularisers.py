@@ -71,7 +71,7 @@ def test_l2_is_twice_weight_decay(vector: Any) -> None:
 
 @given(
     st.tuples(st.integers(1, 6), st.integers(1, 4), st.integers(1, 3), st.integers(1, 3)),
-    st.floats(0, 4),
+    st.just(0.0) | st.floats(1e-3, 4),  # the gradient of a bound near 1e-320 is no float64
     st.integers(0, 2**31),
 )
 def test_bounds_are_their_definitions(sizes: tuple[int, ...], bound: float, seed: int) -> None:
