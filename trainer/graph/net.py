@@ -42,6 +42,11 @@ class GraphNet(nn.Module):
         self, start: Start, surrogate: Surrogate | None = None, detach_reset: bool = True
     ) -> None:
         super().__init__()
+        if start.network.meaning.timing != "aligned":
+            raise UnsupportedNode(
+                f"timing is {start.network.meaning.timing!r}, a chip's own; a network whose layers "
+                "hear each other in the same step can be trained on"
+            )
         self.start = start
         self.program = compile(start.network)
         self.readout = start.real.meaning.readout or "mean_t"
