@@ -10,7 +10,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from .models.blocks import surrogate
 FORMAT = "spikeport checkpoint"
 VERSION = 1
 Metrics = dict[str, float | int | str]
+Content = Literal["analogue", "spikes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ class Trained:
 
     input_shape: of one sample at one step; classes: how many. state: what the trainer needs to
     go on, empty where training has ended. start: of a model that was fine-tuned, the graph that
-    it is; else None.
+    it is; else None. content: what the samples brought to its input.
     """
 
     model: nn.Module
@@ -46,6 +47,7 @@ class Trained:
     classes: int
     state: Mapping[str, Any] = field(default_factory=dict)
     start: Start | None = None
+    content: Content = "analogue"
 
 
 def fresh(
@@ -66,6 +68,7 @@ def save(path: Path, trained: Trained) -> None:
         "config": trained.config.to_toml(),
         "input_shape": list(trained.input_shape),
         "classes": trained.classes,
+        "content": trained.content,
         "metrics": dict(trained.metrics),
         "model": {k: v.detach().cpu() for k, v in trained.model.state_dict().items()},
         "state": dict(trained.state),
@@ -93,7 +96,8 @@ def load(path: Path) -> Trained:
             model.double()
         model.load_state_dict(weights)
         about = dict(content["metrics"]), shape, classes, content["state"]
-        trained = Trained(model.eval(), config, *about, start)
+        heard: Content = content.get("content", "analogue")  # of files before it was kept
+        trained = Trained(model.eval(), config, *about, start, heard)
     except ConfigError as error:
         raise CheckpointError(f"{path} is of another version: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, NetworkError) as error:

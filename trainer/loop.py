@@ -108,8 +108,8 @@ class Run:
         begun = started(config, last, start)
         seed_all(config.seed)
         net = checkpoint.fresh(config, dataset.shape, dataset.classes, begun)
-        heard_in_time(net, config.data.steps)
         check_fit(net, fabric.device.type, dataset, config)
+        heard_in_time(net, config.data.steps)
         if config.run.channels_last:
             net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         together(fabric, lambda: claim(config, out, resume))
@@ -253,7 +253,8 @@ class Run:
     def trained(self, metrics: Metrics) -> Trained:
         """The model as it is now."""
         size = self.dataset.shape, self.dataset.classes
-        return Trained(self.net, self.config, metrics, *size, start=self.start)
+        heard = self.dataset.content
+        return Trained(self.net, self.config, metrics, *size, start=self.start, content=heard)
 
     def state(self) -> dict[str, Any]:
         """What it takes to go on from here; the generators follow from the epoch."""

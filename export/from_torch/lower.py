@@ -259,7 +259,7 @@ def held_against(model: nn.Module, network: Network) -> None:
     if others:
         raise UnsupportedNode(f"forward takes {1 + len(others)} tensors; one can be lowered")
     shape = network.nodes[name].output_shape(())
-    late = sum(layer.delay for layer in model.modules() if isinstance(layer, Neuron))
+    late = sum(layer.delay for layer in model.modules() if isinstance(layer, Neuron | LeakyReadout))
     x = np.random.default_rng(11).random((CHECK_STEPS + late, 1, *shape))
     if getattr(network.nodes[name], "content", "") == "spikes":
         x = (x < 0.3).astype(np.float64)

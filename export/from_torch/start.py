@@ -6,7 +6,6 @@ from ...core.arrays import Numbers
 from ...core.network import Network
 from ...core.settings import FineTune
 from ...trainer.checkpoint import Trained
-from ...trainer.encoders.choice import content
 from ...trainer.graph import GraphNet, Start
 from ..passes.base import run_passes
 from ..quantise import Options, Quantise
@@ -40,6 +39,5 @@ def in_real_numbers(trained: Trained) -> Network:
     """The network of a checkpoint; of one that was fine-tuned in integers, the real one behind."""
     if isinstance(trained.model, GraphNet):
         return trained.model.network()
-    data = trained.config.data
-    brings = content(data.encoder)
-    return lower(trained.model, trained.input_shape, steps=data.steps, content=brings)
+    steps, content = trained.config.data.steps, trained.content
+    return lower(trained.model, trained.input_shape, steps=steps, content=content)

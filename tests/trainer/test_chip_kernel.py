@@ -61,9 +61,7 @@ def both(
     found = []
     weight = torch.from_numpy(np.random.default_rng(9).normal(size=(9, 5, *SHAPE)))
     for eager in (False, True):
-        neurons.watch = (
-            (lambda spikes, state: None) if eager else None
-        )  # watched, it goes step by step
+        neurons.watch = (lambda spikes, state: None) if eager else None  # watched: step by step
         given = [
             v.clone().requires_grad_()
             for v in (x[:1] if x.stride(0) == 0 else x, bias)

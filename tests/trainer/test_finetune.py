@@ -1,6 +1,7 @@
 """Fine-tuning: it goes on from a checkpoint, measures what is written, is resumed to the bit."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -9,16 +10,20 @@ import pytest
 import torch
 
 from spikeport.core import interpreter
+from spikeport.core.chip_nodes import ToChip
 from spikeport.core.config import parse
 from spikeport.core.errors import CheckpointError, ConfigError
+from spikeport.core.nodes import Input
 from spikeport.core.schedule import compile
-from spikeport.core.settings import TrainConfig
+from spikeport.core.settings import Regularisers, TrainConfig
 from spikeport.export.from_torch import lower, start_of
 from spikeport.trainer import checkpoint, finetune
 from spikeport.trainer.checkpoint import Trained, trained_digest
 from spikeport.trainer.data.dataset import Batch, DataSet, Indices
 from spikeport.trainer.graph import GraphNet, Start
 from spikeport.trainer.loop import fit
+from spikeport.trainer.regularisers import listening, regularised
+from spikeport.trainer.regularisers.choice import synapses
 
 QUICK = ["train.batch=16", "run.threads=1", "run.accelerator=cpu", "run.loggers=[]"]
 MODELS = {
@@ -229,6 +234,46 @@ def test_a_model_that_the_chip_cannot_hold_is_named(
         begun(settings(tmp_path / "run" / "best.ckpt"), blobs)[1]()
     real = begun(settings(tmp_path / "run" / "best.ckpt", "finetune.numbers=real"), blobs)[1]()
     assert real.chip is None
+
+
+@pytest.mark.parametrize("kind", ["loihi", "real"])
+@pytest.mark.parametrize("name", MODELS)
+def test_regularisers_see_what_they_saw_in_training(
+    name: str, kind: str, home: Home, blobs: DataSet
+) -> None:
+    start = begun(settings(home(name), f"finetune.numbers={kind}"), blobs)[1]()
+    x = torch.tensor(blobs.take(blobs.indices("train")[:8], 4)[0])
+    graph, model = GraphNet(start), checkpoint.load(home(name)).model
+    given = Regularisers(spikes=1.0, l2=0.5)
+    found = []
+    for net in (graph, model):
+        with listening(net, given) as heard:
+            net(x)
+        found.append((len(synapses(net)), len(synapses(net, into_neurons=True))))
+        populations = {"conv": 2, "recurrent": 1, "max": 2 if net is graph else 1}
+        assert len(heard) == populations[name]  # of max pooling, the one that a pass added too
+        assert heard[0].sum() > 0
+        cost = regularised(net, given, heard)
+        assert cost is not None
+        grads = torch.autograd.grad(cost, list(net.parameters()), allow_unused=True)
+        assert any(g is not None and g.any() for g in grads)
+    assert found[0] == found[1]
+
+
+def test_spikes_go_straight_to_the_chip(blobs: DataSet, tmp_path: Path) -> None:
+    seen = (blobs.x > np.median(blobs.x)).astype(np.float32)
+    spikes = replace(blobs, x=seen, content="spikes")
+    config = parse("", overrides=[*QUICK, *MODELS["conv"], "train.epochs=1"])
+    fit(config, tmp_path / "run", dataset=spikes)
+    trained = checkpoint.load(tmp_path / "run" / "best.ckpt")
+    assert trained.content == "spikes"
+    start = begun(settings(tmp_path / "run" / "best.ckpt"), spikes)[1]()
+    assert start.chip is not None
+    for network in (start.real, start.chip):
+        (name,) = network.inputs
+        node = network.nodes[name]
+        assert isinstance(node, Input) and node.content == "spikes"
+    assert not start.chip.named(ToChip)
 
 
 def test_a_damaged_graph_in_a_checkpoint(home: Home, blobs: DataSet, tmp_path: Path) -> None:

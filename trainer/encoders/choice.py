@@ -114,9 +114,3 @@ ENCODERS: dict[str, Encoder] = {
     ),
     "current": Encoder(_current, Answer("host", GRADED), _without_time),
 }
-
-
-def content(given: Any) -> Content:
-    """What a network hears of still analogue samples through an encoder with these settings."""
-    found = ENCODERS[given.kind].content
-    return "analogue" if found is None else found(given)

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from ...core.settings import Regularisers
+from ..graph.maps import Map
 from ..methods import Answer
-from ..neurons import Neuron
+from ..spiking import Spiking
 from .activity import lower, penalty, total_spikes, upper
 from .weights import l2, weight_sum
 
@@ -50,14 +51,14 @@ REGULARISERS: dict[str, Regulariser] = {
 
 @contextmanager
 def listening(model: nn.Module, settings: Regularisers) -> Iterator[list[Tensor]]:
-    """A list that a forward pass fills with each population's spikes, gradients and all; empty
-    if no regulariser asks for them."""
+    """A list that a forward pass fills with each population's spikes, gradients and all, of a
+    graph also of those that a pass added; empty if no regulariser asks for them."""
     heard: list[Tensor] = []
     wanted = any(getattr(settings, n) for n, r in REGULARISERS.items() if r.on == "spikes")
     handles = [
         layer.register_forward_hook(lambda _, __, spikes: heard.append(spikes))
         for name, layer in (model.named_modules() if wanted else ())
-        if isinstance(layer, Neuron) and name.split(".")[0] != LAST
+        if isinstance(layer, Spiking) and name.split(".")[0] != LAST
     ]
     try:
         yield heard
@@ -67,10 +68,12 @@ def listening(model: nn.Module, settings: Regularisers) -> Iterator[list[Tensor]
 
 
 def synapses(model: nn.Module, into_neurons: bool = False) -> list[Tensor]:
-    """The weights of a model's Linear and Conv layers."""
+    """The weights of a model's Linear and Conv layers, or of a graph's that are trained."""
     kinds = nn.Linear | nn.Conv1d | nn.Conv2d
     found = [m.weight for m in model.modules() if isinstance(m, kinds)]
-    read_only = not isinstance(getattr(model, LAST, None), Neuron)
+    held = (m.weight for m in model.modules() if isinstance(m, Map))
+    found += [weight for weight in held if isinstance(weight, nn.Parameter)]
+    read_only = not isinstance(getattr(model, LAST, None), Spiking)
     return found[:-1] if into_neurons and read_only else found
 
 

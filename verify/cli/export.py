@@ -54,12 +54,10 @@ def from_checkpoint(path: Path, dt: float, portable: bool | None) -> "Lowered":
     from ...export.passes.base import Lowered, run_passes
     from ...export.recipes import FLOAT, PLAIN
     from ...trainer import checkpoint as checkpoints
-    from ...trainer.encoders.choice import content
 
     trained = checkpoints.load(path)
-    data = trained.config.data
-    brings = content(data.encoder)
-    network = lower(trained.model, trained.input_shape, dt, steps=data.steps, content=brings)
+    steps, content = trained.config.data.steps, trained.content
+    network = lower(trained.model, trained.input_shape, dt, steps=steps, content=content)
     if network.number_format == "loihi":
         return Lowered(network, ())
     return run_passes(network, FLOAT if portable is False else PLAIN)

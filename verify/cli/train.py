@@ -54,8 +54,8 @@ def fitted(settings: "TrainConfig", out: Path, resume: bool) -> "Trained":
     found = data.load(**resolved.data.model_dump(exclude={"steps", "encoder"}))
 
     def start() -> "Start":
-        encoded = data.encoded(found, resolved.data.encoder, resolved.seed)
-        x = first(encoded, resolved.data.steps, about.samples)
+        heard = data.encoded(found, resolved.data.encoder, resolved.seed)
+        x = first(heard, resolved.data.steps, about.samples)
         return start_of(trained, about, lambda: x, by_emulator())
 
     return fit(resolved, out, resume, found, start)
