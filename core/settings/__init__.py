@@ -1,0 +1,68 @@
+"""What can be set in a training run: the schema of its TOML file. Every key has a default.
+
+One file a table; `whole.py` is all of them. `core.config` reads a file into it and complains of
+what does not fit.
+"""
+
+from .base import Section
+from .data import Data
+from .encoders import AnyEncoder, Current, Dct, Direct, Latency, LatencyLinear, LatencyLog, Poisson
+from .finetune import FineTune
+from .nets import SPIKING_READOUTS, AnyNet, ConvNet, Net, NormName, ReadoutName, RecurrentNet
+from .neurons import (
+    AnyNeuron,
+    Cuba,
+    Fires,
+    Firing,
+    If,
+    Lif,
+    Plif,
+    Soft,
+    SpikingJelly,
+    Srm,
+    Surrogate,
+    Zenke,
+)
+from .run import Run
+from .training import SPIKE_LOSSES, LossName, Regularisers, SpikeTargets, Train
+from .whole import TrainConfig
+
+__all__ = [
+    "AnyEncoder",
+    "AnyNet",
+    "AnyNeuron",
+    "ConvNet",
+    "Cuba",
+    "Current",
+    "Data",
+    "Dct",
+    "Direct",
+    "FineTune",
+    "Fires",
+    "Firing",
+    "If",
+    "Latency",
+    "LatencyLinear",
+    "LatencyLog",
+    "Lif",
+    "LossName",
+    "Net",
+    "NormName",
+    "Plif",
+    "Poisson",
+    "ReadoutName",
+    "RecurrentNet",
+    "Regularisers",
+    "Run",
+    "SPIKE_LOSSES",
+    "SPIKING_READOUTS",
+    "Section",
+    "Soft",
+    "SpikeTargets",
+    "SpikingJelly",
+    "Srm",
+    "Surrogate",
+    "Train",
+    "TrainConfig",
+    "Zenke",
+]
