@@ -432,6 +432,56 @@ def identity_skip(random: np.random.Generator) -> Built:
     return nodes, edges, {}
 
 
+def residual(random: np.random.Generator, join: Callable[[], Built] | None) -> Built:
+    """spikes -> conv -> one -> conv -> two; the two meet in `join` (None: they are added, in the
+    synapse behind) -> conv -> three."""
+    keen = Neuron((3, 5, 5), frozen(0.6), frozen(0.4))  # so that both fire together, often
+    nodes, edges = chain(
+        ("in", Input((2, 5, 5), SPIKES)),
+        ("conv1", conv(random, 3, 2, (3, 3), padding=(1, 1))),
+        ("one", keen),
+        ("conv2", conv(random, 3, 3, (3, 3), padding=(1, 1))),
+        ("two", keen),
+    )
+    nodes |= {
+        "conv3": conv(random, 4, 3, (3, 3), padding=(1, 1)),
+        "three": Neuron((4, 5, 5), frozen(0.6), frozen(0.4)),
+        "out": Output((4, 5, 5)),
+    }
+    edges += [("conv3", "three"), ("three", "out")]
+    if join is None:
+        return nodes, [*edges, ("one", "conv3"), ("two", "conv3")], {}
+    more, ways, _ = join()
+    return {**nodes, **more}, [*edges, *ways, ("join", "conv3")], {}
+
+
+def forgets(threshold: float) -> Neuron:
+    """A population that adds up what arrives in one step: as good as no memory."""
+    return Neuron((3, 5, 5), frozen(2.0**-12), frozen(threshold))
+
+
+@case
+def residual_add(random: np.random.Generator) -> Built:
+    """A synapse that hears two populations, whose sum is 0, 1 or 2."""
+    return residual(random, None)
+
+
+@case
+def residual_and(random: np.random.Generator) -> Built:
+    """Fires where both do."""
+    return residual(
+        random, lambda: ({"join": forgets(1.5)}, [("one", "join"), ("two", "join")], {})
+    )
+
+
+@case
+def residual_iand(random: np.random.Generator) -> Built:
+    """Fires where the shortcut does and the branch does not."""
+    minus = Conv(frozen(-np.ones((3, 1, 1, 1))), groups=3)
+    ways = [("one", "join"), ("two", "not"), ("not", "join")]
+    return residual(random, lambda: ({"join": forgets(0.5), "not": minus}, ways, {}))
+
+
 def loop(random: np.random.Generator, neurons: Neuron, bias: bool) -> Built:
     """spikes -> dense -> neurons, which hear their own last spikes."""
     n = neurons.shape[0]

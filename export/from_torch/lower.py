@@ -17,11 +17,14 @@ from ...core.schedule import compile
 from ...trainer.checkpoint import trained_digest
 from ...trainer.evaluate import run_recorded
 from ...trainer.graph import GraphNet
+from ...trainer.joins import Add
 from ...trainer.layers import Recurrent
 from ...trainer.neurons import Neuron
 from ...trainer.norms import BNTT, NeuNorm
 from ...trainer.readouts import LeakyReadout
+from ..binary import binary
 from .graph import of_graph
+from .joins import JOINS, joined
 from .modules import flattened, node_of
 from .neurons import Sum, populate, refuse
 from .norms import neunorm, refuse_bntt
@@ -79,7 +82,7 @@ def lower(
         trained_digest=trained_digest(model),
         back_edges=tuple(sorted(builder.back)) or None,
     )
-    network = Network(builder.nodes, tuple(builder.edges), meaning)
+    network = Network(builder.nodes, tuple(builder.edges), meaning, builder.origin)
     held_against(whole, network)
     return network
 
@@ -94,6 +97,8 @@ class Builder:
         self.values: dict[fx.Node, Sum] = {}
         self.nodes: dict[str, Node] = {}
         self.edges: list[Edge] = []
+        self.sources: dict[str, Sum] = {}
+        self.origin: dict[str, None] = {}
         self.back: list[Edge] = []
         self.neurons: dict[int, str] = {}
 
@@ -127,8 +132,19 @@ class Builder:
             count += 1
             free = f"{name}.{count}"
         self.nodes[free] = node
+        self.sources[free] = heard
         self.edges += [(source, free) for source in heard]
         return (free,)
+
+    def added(self, name: str, node: Node, heard: Sum) -> Sum:
+        """A node that the model does not have, so that nobody compares it with one."""
+        made = self.new(name, node, heard)
+        self.origin[made[0]] = None
+        return made
+
+    def binary(self, name: str) -> bool:
+        """Whether a node's output is provably 0 or 1."""
+        return binary(self.nodes, self.sources, name)
 
     def loop(self, source: Sum, target: Sum) -> None:
         """A back edge."""
@@ -147,6 +163,8 @@ class Builder:
         """A layer."""
         name = str(node.target)
         layer = self.modules[name]
+        if isinstance(layer, JOINS):
+            return self.join(name, layer, node)
         heard, shape = self.heard(node)
         refuse(layer)
         if isinstance(layer, Neuron):
@@ -204,6 +222,16 @@ class Builder:
             "cannot be lowered; what can be is layers, additions of two tensors, and flatten"
         )
 
+    def join(self, name: str, layer: nn.Module, node: fx.Node) -> Sum:
+        """A module that puts two branches together."""
+        if isinstance(layer, Add):
+            return self.addition(node)
+        given = {**dict(zip("as", node.args, strict=False)), **node.kwargs}
+        a, s = (given[key] for key in "as")
+        assert isinstance(a, fx.Node) and isinstance(s, fx.Node)
+        self.same_shapes(a, s)
+        return joined(self, name, layer, self.values[a], self.values[s], self.shapes[a])
+
     def addition(self, node: fx.Node) -> Sum:
         """A sum is two edges into whatever hears it."""
         given = [*node.args, *(v for k, v in node.kwargs.items() if k == "other")]
@@ -218,17 +246,21 @@ class Builder:
                 "lowered"
             )
         first, second = tensors
-        if self.shapes[first] != self.shapes[second]:
-            raise UnsupportedNode(
-                f"adds shapes {list(self.shapes[first])} and {list(self.shapes[second])}; the "
-                "two must be the same"
-            )
+        self.same_shapes(first, second)
         total = (*self.values[first], *self.values[second])
         if len(set(total)) < len(total):
             raise UnsupportedNode(
                 "adds a value to itself, and a graph has no edge twice; double the weights instead"
             )
         return total
+
+    def same_shapes(self, first: fx.Node, second: fx.Node) -> None:
+        """What is joined must not be stretched."""
+        if self.shapes[first] != self.shapes[second]:
+            raise UnsupportedNode(
+                f"joins shapes {list(self.shapes[first])} and {list(self.shapes[second])}; the "
+                "two must be the same"
+            )
 
     def same_shape(self, made: Node, shape: Shape, node: fx.Node) -> None:
         """The node must turn shapes as torch did."""
@@ -253,8 +285,8 @@ class Builder:
 
 
 def held_against(model: nn.Module, network: Network) -> None:
-    """The network must give the module's own spikes on a sample; else the lowering is wrong and
-    nothing is handed out."""
+    """The network must give the module's own spikes and output on a sample; else the lowering is
+    wrong and nothing is handed out."""
     (name, *others) = network.inputs
     if others:
         raise UnsupportedNode(f"forward takes {1 + len(others)} tensors; one can be lowered")
@@ -264,11 +296,21 @@ def held_against(model: nn.Module, network: Network) -> None:
     if getattr(network.nodes[name], "content", "") == "spikes":
         x = (x < 0.3).astype(np.float64)
     ours = interpreter.run(compile(network), {name: x}, ("all",))
-    _, theirs = run_recorded(model, x)
+    outputs, theirs = run_recorded(model, x)
     for layer, spikes in ours.spikes.items():
+        if network.original(layer) is None:
+            continue  # not the model's: what it does is seen in those who hear it
         wrong = int((spikes != np.asarray(theirs[layer])).sum())
         if wrong:
             raise NetworkError(
                 f"the lowered network differs from the module in {wrong} of {spikes.size} spikes "
                 f"of {layer!r} on a sample; please report this as a bug"
+            )
+    real = network.number_format == "real" and not isinstance(model, GraphNet)
+    for values in ours.outputs.values() if real else ():
+        apart = np.abs(values - outputs)
+        if (apart > 1e-9 * np.maximum(1, np.abs(outputs))).any():
+            raise NetworkError(
+                f"the lowered network's output is up to {apart.max():.3g} off the module's on a "
+                "sample; please report this as a bug"
             )

@@ -19,6 +19,12 @@ class Graph(Protocol):
     def new(self, name: str, node: Node, heard: Sum) -> Sum:
         """A node that hears a sum, under this name or the next free one."""
 
+    def added(self, name: str, node: Node, heard: Sum) -> Sum:
+        """A node that the model does not have: it gets no origin."""
+
+    def binary(self, name: str) -> bool:
+        """Whether a node's output is provably 0 or 1."""
+
     def loop(self, source: Sum, target: Sum) -> None:
         """A back edge from one node to another."""
 

@@ -7,11 +7,11 @@ import numpy as np
 
 from ...core.arrays import Shape, frozen
 from ...core.network import Network
-from ...core.nodes import Conv, Linear, Neuron, Node
+from ...core.nodes import Conv, Linear, Neuron
 from ...core.schedule import compile
+from ..binary import binary
 from .edit import free_name
 from .fold_gain import FoldGain
-from .lower_pooling import binary
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class IdentitySynapses:
             return False  # a listed back edge must keep its name
         if self.unless is not None and self.unless.wanted(node) is None:
             return False
-        return self.analogue or binary(network, source)
+        return self.analogue or binary(network.nodes, network.sources, source)
 
 
-def identity(shape: Shape) -> Node:
+def identity(shape: Shape) -> Linear | Conv:
     """Weights that hand each number on: one a channel for maps, the unit matrix else."""
     if len(shape) == 1:
         return Linear(frozen(np.eye(shape[0])))

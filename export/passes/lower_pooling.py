@@ -20,6 +20,7 @@ from ...core.nodes import (
     SumPool2d,
 )
 from ...core.schedule import compile
+from ..binary import binary
 from .edit import free_name, inserted, readers, with_nodes, without
 
 
@@ -176,7 +177,7 @@ class MaxPoolToSpikes:
             pool = network.nodes[name]
             assert isinstance(pool, MaxPool2d)
             sources = network.sources[name]
-            if len(sources) != 1 or not binary(network, sources[0]):
+            if len(sources) != 1 or not binary(network.nodes, network.sources, sources[0]):
                 found = ", ".join(f"{s} ({network.nodes[s].kind})" for s in sources)
                 raise PassError(
                     f"max-pool {name!r} hears {found}, which is not one population of binary "
@@ -188,11 +189,3 @@ class MaxPoolToSpikes:
             network = with_nodes(network, {name: summed})
             network = inserted(network, name, free_name(network, f"{name}.or"), fires)
         return network
-
-
-def binary(network: Network, name: str) -> bool:
-    """Whether a node's output is 0 or 1: spikes, also behind Flatten."""
-    node = network.nodes[name]
-    if isinstance(node, Flatten) and len(network.sources[name]) == 1:
-        return binary(network, network.sources[name][0])
-    return name in network.spiking or getattr(node, "content", "") == "spikes"
