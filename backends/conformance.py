@@ -482,6 +482,25 @@ def residual_iand(random: np.random.Generator) -> Built:
     return residual(random, lambda: ({"join": forgets(0.5), "not": minus}, ways, {}))
 
 
+@case
+def residual_stream(random: np.random.Generator) -> Built:
+    """Pre-activation: every population hears the convolutions of all blocks before it."""
+    nodes: dict[str, Node] = {
+        "in": Input((2, 5, 5), SPIKES),
+        "conv1": conv(random, 3, 2, (3, 3), padding=(1, 1)),
+        "conv2": conv(random, 3, 3, (3, 3), padding=(1, 1)),
+        "conv3": conv(random, 3, 3, (3, 3), padding=(1, 1)),
+        "one": lif(3, 5, 5),
+        "two": lif(3, 5, 5, gain_v=frozen(0.7)),
+        "three": lif(3, 5, 5, decay=0.3),
+        "out": Output((3, 5, 5)),
+    }
+    edges = [("in", "conv1"), ("conv1", "one"), ("one", "conv2"), ("two", "conv3")]
+    edges += [("conv1", "two"), ("conv2", "two"), ("three", "out")]
+    edges += [("conv1", "three"), ("conv2", "three"), ("conv3", "three")]
+    return nodes, edges, {}
+
+
 def loop(random: np.random.Generator, neurons: Neuron, bias: bool) -> Built:
     """spikes -> dense -> neurons, which hear their own last spikes."""
     n = neurons.shape[0]

@@ -5,10 +5,11 @@ from .passes.fold_gain import FoldGain
 from .passes.fold_norms import FoldNorms
 from .passes.identity_synapses import IdentitySynapses
 from .passes.lower_pooling import AvgToSum, MaxPoolToSpikes
+from .passes.own_synapses import OwnSynapses
 from .passes.square_convs import ExpandGroups, SquareKernels
 
 # What every network must go through before it can be written: nodes NIR does not have.
-FLOAT: tuple[Pass, ...] = (FoldNorms(), MaxPoolToSpikes())
+FLOAT: tuple[Pass, ...] = (OwnSynapses(norms=True), FoldNorms(), MaxPoolToSpikes())
 
 # ... and what nir's own type check gets wrong, so that plain nir.read takes the file.
 PLAIN: tuple[Pass, ...] = (*FLOAT, SquareKernels(), ExpandGroups())

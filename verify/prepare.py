@@ -14,6 +14,7 @@ from ..export.passes.fold_norms import FoldNorms
 from ..export.passes.identity_synapses import IdentitySynapses
 from ..export.passes.lower_pooling import AvgToSum, MaxPoolToSpikes, MergePools, PoolsToConv
 from ..export.passes.move_bias import BiasToSynapse, QuietBackEdges
+from ..export.passes.own_synapses import OwnSynapses
 from ..export.passes.square_convs import ExpandGroups
 from ..export.quantise import Options, Quantise
 from ..export.quantise.options import Runner, by_interpreter
@@ -59,7 +60,7 @@ def passes_for(network: Network, able: Capabilities) -> tuple[Pass, ...]:
     passes: list[Pass] = []
     scale = "Scale" in able.nodes
     if "BatchNorm" not in able.nodes:
-        passes.append(FoldNorms())
+        passes += [OwnSynapses(norms=True), FoldNorms()]
     if "MaxPool2d" not in able.nodes:
         passes.append(MaxPoolToSpikes())
     if able.merges_pools:
@@ -77,6 +78,7 @@ def passes_for(network: Network, able: Capabilities) -> tuple[Pass, ...]:
         passes.append(IdentitySynapses(analogue=True, unless=fold))
     if not able.groups:
         passes.append(ExpandGroups())
+    passes.append(OwnSynapses(unless=None if chip else fold))
     passes.append(fold)
     lacking = {"I", "LI", "IF", "LIF"} - able.membrane_bias
     if lacking:

@@ -61,14 +61,16 @@ def weighted_sources(network: Network, name: str) -> tuple[str, ...] | None:
     return found if found and fine else None
 
 
-def readers(network: Network, name: str) -> tuple[tuple[str, tuple[str, ...]], ...] | None:
-    """Those that hear a node, looking through Flatten nodes: (reader, Flattens on the way).
-    None if a Flatten on the way also hears something else."""
+def readers(
+    network: Network, name: str, through: tuple[type[Node], ...] = (Flatten,)
+) -> tuple[tuple[str, tuple[str, ...]], ...] | None:
+    """Those that hear a node, looking through Flatten nodes, or others of these kinds: (reader,
+    nodes on the way). None if a node on the way also hears something else."""
     found: list[tuple[str, tuple[str, ...]]] = []
     waiting: list[tuple[str, tuple[str, ...]]] = [(t, ()) for t in network.targets[name]]
     while waiting:
         target, way = waiting.pop()
-        if not isinstance(network.nodes[target], Flatten):
+        if not isinstance(network.nodes[target], through):
             found.append((target, way))
         elif len(network.sources[target]) > 1:
             return None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ...core.errors import PassError
 from ...core.network import Network
-from ...core.nodes import BatchNorm, Node
+from ...core.nodes import AvgPool2d, BatchNorm, Flatten, Node, Pool, SumPool2d
 from .edit import (
     Weighted,
     only_into,
@@ -25,7 +25,8 @@ class FoldNorms:
     one norm each take the factor; one of them takes the shift.
 
     Behind: a norm that only scales (PSP-BN: no mean, no beta) goes into the input axis of every
-    map that hears it; zero times the scale is zero, so zero padding stays exact too.
+    map that hears it; zero times the scale is zero, so zero padding stays exact too. Pools in
+    between keep to a channel, and so does the scale; a maximum only if it is positive.
     """
 
     name: str = "fold_norms"
@@ -61,7 +62,8 @@ def behind(network: Network, name: str) -> Network:
             f"norm {name!r} cannot be folded: it hears {heard}; it must follow a Linear or Conv "
             "whose output goes nowhere else, or have neither mean nor bias and come before one"
         )
-    found = readers(network, name)
+    pools = (Pool,) if (norm.scale() > 0).all() else (SumPool2d, AvgPool2d)
+    found = readers(network, name, (Flatten, *pools))
     changes: dict[str, Node] = {}
     for reader, way in found or ():
         node = network.nodes[reader]

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from . import wire
 
 GOODBYE_S = 10.0
+DEEP = 10_000  # Lava's compiler walks its lists by recursion, a frame for every process
 Answer = tuple[dict[str, Any], dict[str, wire.Array]]
 
 
@@ -76,6 +77,7 @@ class Desk:
 def main() -> None:
     """Serve until the parent closes our input."""
     name_our_memory()
+    sys.setrecursionlimit(DEEP)
     out = claim_wire()
     die_with_parent()
     desk = Desk()
