@@ -42,6 +42,7 @@ class Capabilities:
     v_reset: bool = True  # other than 0
     compare: frozenset[str] = frozenset({">", ">="})
     refractory: bool = True
+    schedules: bool = False  # numbers of a population that change from step to step
     membrane_bias: frozenset[str] = frozenset({"LI", "LIF", "IF", "CubaLI", "CubaLIF", "I"})
     groups: bool = True
     pool_padding: bool = True
@@ -200,6 +201,12 @@ def neuron_complaints(node: Neuron, able: Capabilities) -> Iterator[str]:
         yield f"fires at v {node.compare} threshold; this engine cannot"
     if node.refractory and not able.refractory:
         yield f"has a refractory period of {node.refractory} steps; this engine has none"
+    if node.schedule is not None and not able.schedules:
+        yield (
+            f"has numbers of its own for each of {node.schedule.steps} steps (a BNTT's); this "
+            "engine's are the same at every step: collapse the norm with "
+            "spikeport.trainer.approximate, which says what that costs"
+        )
     if node.bias.any() and node.kind not in able.membrane_bias:
         yield "has a bias (or leak potential) on the membrane; this engine has none there"
     if not node.memoryless and not gain_fits(node, able):

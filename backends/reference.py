@@ -26,7 +26,8 @@ class Reference:
 
     def capabilities(self) -> Capabilities:
         """Everything that a network can say."""
-        return Capabilities(nodes=KINDS, epsilon=float(np.finfo(np.float64).eps), pipelined=True)
+        epsilon = float(np.finfo(np.float64).eps)
+        return Capabilities(nodes=KINDS, epsilon=epsilon, schedules=True, pipelined=True)
 
     def versions(self) -> dict[str, str]:
         """numpy does the sums."""

@@ -4,7 +4,7 @@ Vectorised over the batch and nothing more, in float64; a quantised network's ch
 exact integers. Plain on purpose: speed lives in the engines.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from . import loihi
 from .arrays import Array, Numbers, Shape
 from .chip_nodes import ChipNeuron, ChipSynapse, ToChip
 from .delays import DelayLine
-from .errors import QuantisationError
+from .errors import NetworkError, QuantisationError
 from .linear import apply
 from .neuron import Law, State, real, step
 from .nodes import Delay, Input, Neuron, Node, Output
@@ -33,6 +33,12 @@ def run(program: Program, inputs: Mapping[str, Numbers], record: Collection[str]
     network = program.network
     signals = checked_inputs(network, inputs)
     steps, batch = next(iter(signals.values())).shape[:2]
+    if network.scheduled not in (None, steps):
+        raise NetworkError(
+            f"the network has neurons with numbers for each of {network.scheduled} steps and is "
+            f"run for {steps}; run it for {network.scheduled}, or train with a norm that does not "
+            "count steps (bn)"
+        )
     runners = {name: runner(node, batch) for name, node in network.nodes.items()}
     kept = Kept(program, wanted_nodes(network, record), steps, batch)
     last: dict[str, Values] = quiet(program, batch)
@@ -96,6 +102,18 @@ class Population:
         return out
 
 
+class Scheduled(Population):
+    """A population with a law for every step."""
+
+    def __init__(self, laws: Sequence[Law], shape: Shape) -> None:
+        super().__init__(laws[0], shape, np.float64)
+        self.ahead = iter(laws)
+
+    def __call__(self, x: Values) -> Values:
+        self.law = next(self.ahead)
+        return super().__call__(x)
+
+
 def chip_population(node: ChipNeuron, batch: int) -> Runner:
     """A population in the chip's integers; a bias on the synapse joins the drive. The drive is
     whole, though spikes that came straight from an Input are still held as float64."""
@@ -124,7 +142,11 @@ def runner(node: Node, batch: int) -> Runner:
     """What runs the node for a batch, from rest."""
     match node:
         case Neuron():
-            return Population(real_law(node), (batch, *node.shape), np.float64)
+            size = (batch, *node.shape)
+            if node.schedule is not None:
+                laws = [real_law(node.at(t)) for t in range(node.schedule.steps)]
+                return Scheduled(laws, size)
+            return Population(real_law(node), size, np.float64)
         case ChipNeuron():
             return chip_population(node, batch)
         case ChipSynapse():

@@ -34,6 +34,15 @@ class Decays(Section):
     bias: Values = 0.0
 
 
+class Rows(Section):
+    """What changes from step to step: [T] or [T, channels] of each."""
+
+    decay_v: list[Any] | None = None
+    decay_u: list[Any] | None = None
+    threshold: list[Any] | None = None
+    bias: list[Any] | None = None
+
+
 class NodeMetadata(Section):
     """What NIR cannot say of one node."""
 
@@ -42,6 +51,7 @@ class NodeMetadata(Section):
     compare: Literal[">", ">="] | None = None
     refractory: int = 0
     decays: Decays | None = None
+    schedule: Rows | None = None
     origin: str | None = None  # the trained network's name, if it differs
     added: bool = False  # a pass added this node: it has no origin
 

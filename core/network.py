@@ -87,6 +87,12 @@ class Network:
         return "loihi" if self.named(ToChip, ChipSynapse, ChipNeuron) else "real"
 
     @property
+    def scheduled(self) -> int | None:
+        """How many steps every run must have, if a population's numbers change with them."""
+        found = {node.schedule.steps for node in self.nodes.values() if scheduled(node)}  # type: ignore[attr-defined]
+        return found.pop() if found else None
+
+    @property
     def unlowered(self) -> tuple[str, ...]:
         """Names of the nodes that live only before lowering."""
         return self.named(BatchNorm, MaxPool2d)
@@ -102,6 +108,11 @@ class Network:
     def changed(self, **fields: Any) -> "Network":
         """A copy with other fields."""
         return replace(self, **fields)
+
+
+def scheduled(node: Node) -> bool:
+    """Whether the node's numbers change from step to step."""
+    return isinstance(node, Neuron) and node.schedule is not None
 
 
 def spikes(node: Node) -> bool:
@@ -155,6 +166,9 @@ def validate(network: Network) -> None:
     for edge in network.meaning.back_edges or ():
         if edge not in network.edges:
             raise NetworkError(f"back edge {edge[0]!r} -> {edge[1]!r} is not an edge")
+    lengths = {n: node.schedule.steps for n, node in nodes.items() if scheduled(node)}  # type: ignore[attr-defined]
+    if len(set(lengths.values())) > 1:
+        raise NetworkError(f"schedules of different numbers of steps: {lengths}")
     dt = network.meaning.dt
     if dt is not None and not (np.isfinite(dt) and dt > 0):
         raise NetworkError(f"dt is {dt} s; a time step is a positive number of seconds")

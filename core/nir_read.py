@@ -16,7 +16,7 @@ import numpy as np
 
 from .arrays import Array, Shape, collapsed, frozen, pair
 from .errors import NetworkError, UnsupportedNode
-from .metadata import Decays, NodeMetadata
+from .metadata import Decays, NodeMetadata, Rows
 from .nodes import (
     AvgPool2d,
     Conv,
@@ -30,6 +30,7 @@ from .nodes import (
     Scale,
     SumPool2d,
 )
+from .timed import Schedule
 
 Fields = Mapping[str, Any]
 CLOSE = 1e-12  # how far a stated decay may lie from what the file's time constants give
@@ -80,7 +81,17 @@ def annotated(node: Neuron, about: NodeMetadata | None) -> Neuron:
         changes["reset_amount"] = frozen(about.reset_amount)
     if about.decays is not None:
         changes |= exact(node, about.decays)
+    if about.schedule is not None:
+        changes["schedule"] = scheduled(about.schedule)
     return replace(node, **changes)
+
+
+def scheduled(told: Rows) -> Schedule:
+    """The numbers that change; NetworkError if they are no table."""
+    try:
+        return Schedule.of(told.model_dump())
+    except (TypeError, ValueError) as error:
+        raise NetworkError(f"metadata key 'schedule' is no table of numbers: {error}") from None
 
 
 def exact(node: Neuron, decays: Decays) -> dict[str, Array]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from .arrays import Array, Shape, frozen
 from .errors import NetworkError, UnsupportedNode
-from .metadata import Decays, NodeMetadata
+from .metadata import Decays, NodeMetadata, Rows
 from .nir_read import brief
 from .nodes import (
     AvgPool2d,
@@ -135,12 +135,16 @@ def metadata_of(node: Node) -> NodeMetadata:
         gain_v=listed(node.gain_v),
         bias=listed(node.bias),
     )
+    rows = None
+    if node.schedule is not None:
+        rows = Rows(**{name: values.tolist() for name, values in node.schedule.given().items()})
     if not node.spiking:
-        return NodeMetadata(decays=decays)
+        return NodeMetadata(decays=decays, schedule=rows)
     return NodeMetadata(
         reset=node.reset,
         reset_amount=None if node.reset_amount is None else listed(node.reset_amount),
         compare=node.compare,
         refractory=node.refractory,
         decays=decays,
+        schedule=rows,
     )

@@ -7,7 +7,7 @@ only before lowering, which the interpreter runs and no file may hold.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .arrays import Array, Shape, collapsed, collapsed_integers, frozen, pair
 from .errors import NetworkError
+from .timed import Schedule
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,7 +283,8 @@ class Neuron(Node):
     u <- decay_u u + gain_u x;  v <- decay_v v + gain_v u + bias;  s <- v > threshold; reset.
     Every parameter has shape () or `shape`; one number written many times becomes ().
     decay_u None: no synaptic current. threshold None: no spikes, the output is v.
-    compare '>=' fires at equality too. refractory: whole steps.
+    compare '>=' fires at equality too. refractory: whole steps. schedule: numbers that change
+    from step to step, in place of those above; then every run has its number of steps.
     """
 
     shape: Shape
@@ -298,6 +300,7 @@ class Neuron(Node):
     compare: Literal[">", ">="] = ">"
     refractory: int = 0
     memoryless: bool = False  # NIR's Threshold: no state at all
+    schedule: Schedule | None = None
     arrays = (
         "decay_v",
         "threshold",
@@ -329,6 +332,22 @@ class Neuron(Node):
             self.reset == "value" or (threshold is not None and np.array_equal(amount, threshold))
         ):
             self._set("reset_amount", None)
+        if self.schedule is not None:
+            self.check_schedule(self.schedule)
+
+    def check_schedule(self, schedule: Schedule) -> None:
+        """NetworkError where it gives numbers that the population does not have."""
+        schedule.fits(self.shape)
+        for name in schedule.given():
+            if self.memoryless or getattr(self, name) is None:
+                raise NetworkError(f"a schedule of {name} for a {self.kind}, which has none")
+
+    def at(self, t: int) -> "Neuron":
+        """The population as it is in step t."""
+        if self.schedule is None:
+            return self
+        now: dict[str, Any] = dict(self.schedule.at(t, self.shape))
+        return replace(self, schedule=None, **now)
 
     @property
     def kind(self) -> str:

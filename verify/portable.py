@@ -15,6 +15,8 @@ def differences(network: Network) -> list[str]:
             continue
         if node.reset == "subtract":
             found.append(f"{name!r} resets by subtraction; plain readers reset it to 0")
+        if isinstance(node, Neuron) and node.schedule is not None:
+            found.append(f"{name!r} has numbers for every step; plain readers run it without them")
         if node.refractory:
             found.append(f"{name!r} rests {node.refractory} steps after a spike; plain readers not")
         if isinstance(node, Neuron) and node.compare == ">=":

@@ -20,7 +20,7 @@ from ..core.delays import delayed
 from ..core.interpreter import real_law
 from ..core.linear import apply, is_map
 from ..core.network import Network
-from ..core.neuron import State, step
+from ..core.neuron import Law, State, step
 from ..core.nodes import AvgPool2d, BatchNorm, Conv, Delay, Linear, Neuron, Node, SumPool2d
 from ..core.schedule import Program, compile
 
@@ -121,7 +121,7 @@ class Trace:
         fan_in = self.into(name, ones, reach)[-1, 0]
         v = membranes(node, self.into(name, signed, plain))
         size = magnitudes(node, self.into(name, sizes, absolute), self.spikes[name])
-        distance = np.abs(v - node.threshold)
+        distance = np.stack([np.abs(now - node.at(t).threshold) for t, now in enumerate(v)])
         bound = 2 * (fan_in + 4) * epsilon * size
         over = roots & (distance > bound)
         worst = ""
@@ -136,20 +136,22 @@ class Trace:
 
 def membranes(node: Neuron, drive: Array) -> Array:
     """v before the reset, [T, B, *shape]."""
-    law, state, before = real_law(node), State(), []
+    state = State()
     caught: list[Array] = []
-    assert law.fire is not None
-    fire = law.fire
 
-    def watch(v: Array) -> Array:
-        caught.append(v)
-        return np.asarray(fire(v))
+    def watched(law: Law) -> Law:
+        fire = law.fire
+        assert fire is not None
 
-    watched = replace(law, fire=watch)
-    for now in drive:
-        _, state = step(state, now, watched)
-        before.append(caught[-1])
-    return np.stack(before)
+        def watch(v: Array) -> Array:
+            caught.append(v)
+            return np.asarray(fire(v))
+
+        return replace(law, fire=watch)
+
+    for t, now in enumerate(drive):
+        _, state = step(state, now, watched(real_law(node.at(t))))
+    return np.stack(caught)
 
 
 def magnitudes(node: Neuron, sizes: Array, spikes: Numbers) -> Array:
@@ -157,7 +159,9 @@ def magnitudes(node: Neuron, sizes: Array, spikes: Numbers) -> Array:
     total = np.zeros_like(sizes[0])
     current = np.zeros_like(sizes[0])
     found = []
-    for now, fired in zip(sizes, spikes, strict=True):
+    population = node
+    for t, (now, fired) in enumerate(zip(sizes, spikes, strict=True)):
+        node = population.at(t)
         current = np.abs(node.gain_u) * now + (
             0.0 if node.decay_u is None else np.abs(node.decay_u) * current
         )

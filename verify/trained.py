@@ -44,7 +44,10 @@ class TrainedForward:
     def capabilities(self) -> Capabilities:
         """Whatever was trained; its rounding is float32's."""
         return Capabilities(
-            nodes=KINDS, epsilon=float(np.finfo(np.float32).eps), agreement="spikes"
+            nodes=KINDS,
+            epsilon=float(np.finfo(np.float32).eps),
+            schedules=True,
+            agreement="spikes",
         )
 
     def versions(self) -> dict[str, str]:

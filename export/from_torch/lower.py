@@ -27,8 +27,9 @@ from .graph import of_graph
 from .joins import JOINS, joined
 from .modules import flattened, node_of
 from .neurons import Sum, populate, refuse
-from .norms import neunorm, refuse_bntt
+from .norms import neunorm
 from .readouts import leaky
+from .steps import steps_of
 from .trace import described, shapes, traced
 
 ADDITIONS = (operator.add, operator.iadd, torch.add)
@@ -65,10 +66,8 @@ def lower(
                 f"layer {name!r} keeps no running statistics, so that its result depends on the "
                 "batch; train with track_running_stats=True"
             )
-        if isinstance(layer, BNTT):
-            refuse_bntt(name, layer)
     graph = traced(whole)
-    sample = torch.zeros(1, 1, *input_shape, dtype=torch.float64)
+    sample = torch.zeros(steps_of(whole) or 1, 1, *input_shape, dtype=torch.float64)
     builder = Builder(whole, shapes(whole, graph, sample), content)
     for node in graph.nodes:
         try:
@@ -78,7 +77,7 @@ def lower(
     meaning = Meaning(
         dt=dt,
         readout=readout or getattr(model, "readout", None),
-        steps=steps,
+        steps=steps or steps_of(whole),
         trained_digest=trained_digest(model),
         back_edges=tuple(sorted(builder.back)) or None,
     )
@@ -95,6 +94,7 @@ class Builder:
         self.shapes = shapes
         self.content = content
         self.values: dict[fx.Node, Sum] = {}
+        self.timed: dict[fx.Node, BNTT] = {}  # values of which a norm for every step is wanted
         self.nodes: dict[str, Node] = {}
         self.edges: list[Edge] = []
         self.sources: dict[str, Sum] = {}
@@ -167,9 +167,12 @@ class Builder:
             return self.join(name, layer, node)
         heard, shape = self.heard(node)
         refuse(layer)
+        if isinstance(layer, BNTT):
+            self.timed[node] = layer
+            return self.untimed(node, heard)
         if isinstance(layer, Neuron):
             self.once(name, layer)
-            return populate(self, name, layer, heard, shape)
+            return populate(self, name, layer, heard, shape, norm=self.norm_of(node))
         if isinstance(layer, Recurrent):
             self.once(name, layer)
             made = node_of(layer.linear, shape)
@@ -187,6 +190,25 @@ class Builder:
             return heard
         self.same_shape(made, shape, node)
         return self.new(name, made, heard)
+
+    def norm_of(self, node: fx.Node) -> BNTT | None:
+        """The norm for every step that a layer hears, if there is one."""
+        return next(
+            (self.timed[a] for a in node.args if isinstance(a, fx.Node) and a in self.timed), None
+        )
+
+    def untimed(self, node: fx.Node, heard: Sum) -> Sum:
+        """What a norm for every step hears, which only neurons can take in its place."""
+        for user in node.users:
+            layer = self.modules.get(str(user.target)) if user.op == "call_module" else None
+            if not isinstance(layer, Neuron):
+                raise UnsupportedNode(
+                    f"is a BNTT, with moments for each of {len(self.timed[node].weight)} steps, "
+                    f"and is heard by {described(user)}; what can be lowered is one heard by "
+                    "populations alone. Collapse it with spikeport.trainer.approximate, which "
+                    "says what that costs, or train with model.norm=bn"
+                )
+        return heard
 
     def once(self, name: str, layer: nn.Module) -> None:
         """A population that is called twice would be two, under one name."""
@@ -296,7 +318,8 @@ def held_against(model: nn.Module, network: Network) -> None:
         raise UnsupportedNode(f"forward takes {1 + len(others)} tensors; one can be lowered")
     shape = network.nodes[name].output_shape(())
     late = sum(layer.delay for layer in model.modules() if isinstance(layer, Neuron | LeakyReadout))
-    x = np.random.default_rng(11).random((CHECK_STEPS + late, 1, *shape))
+    steps = network.scheduled or CHECK_STEPS + late
+    x = np.random.default_rng(11).random((steps, 1, *shape))
     if getattr(network.nodes[name], "content", "") == "spikes":
         x = (x < 0.3).astype(np.float64)
     ours = interpreter.run(compile(network), {name: x}, ("all",))

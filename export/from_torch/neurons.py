@@ -9,6 +9,8 @@ from ...core.arrays import Shape
 from ...core.errors import UnsupportedNode
 from ...core.nodes import Delay, Node
 from ...trainer.neurons import SRM, Neuron, SingleSpike
+from ...trainer.norms import BNTT
+from .steps import scheduled
 
 Sum = tuple[str, ...]  # a value of the graph: the sum of these nodes' outputs
 
@@ -36,16 +38,23 @@ def populate(
     heard: Sum,
     shape: Shape,
     own: tuple[str, Node] | None = None,
+    norm: BNTT | None = None,
 ) -> Sum:
     """What others hear of a population that hears a sum; the population is called `name`.
 
     own: name and node of the map through which it hears its own spikes, those of the last step
-    or, where they are late anyway, those that others hear in the same step.
+    or, where they are late anyway, those that others hear in the same step. norm: what stands
+    before the population, with numbers for every step.
     """
     refuse(layer)
     sides = layer.side_nodes(shape) if isinstance(layer, SRM) else None
+    if norm is not None and sides is not None:
+        raise UnsupportedNode(
+            "is a spike response model behind a BNTT; only neurons of one node can be lowered there"
+        )
     if sides is None:
-        entry = fired = graph.new(name, layer.node(shape), heard)
+        node = layer.node(shape) if norm is None else scheduled(layer.node(shape), norm)
+        entry = fired = graph.new(name, node, heard)
     else:
         entry = graph.new(f"{name}.potential", sides[0], heard)
         fired = graph.new(name, layer.node(shape), entry)

@@ -8,7 +8,6 @@ from ...core.arrays import Array, Shape, frozen
 from ...core.errors import UnsupportedNode
 from ...core.nodes import Node
 from ...trainer.norms import (
-    BNTT,
     MeanOnlyBatchNorm,
     NeuNorm,
     PspBatchNorm,
@@ -53,15 +52,6 @@ def pure_scale(found: Array, lam: float) -> Node:
     """x / sqrt(E + lam), E per channel."""
     ones, zeros = np.ones_like(found), np.zeros_like(found)
     return nodes.BatchNorm(frozen(ones), frozen(zeros), frozen(zeros), frozen(found), lam)
-
-
-def refuse_bntt(name: str, layer: BNTT) -> None:
-    """Never: there is no one weight."""
-    raise UnsupportedNode(
-        f"layer {name!r} is a BNTT with moments of its own for each of {len(layer.weight)} steps, "
-        "which no fixed weight does; collapse it with spikeport.trainer.approximate, which says "
-        "what that costs, or train with model.norm=bn"
-    )
 
 
 def neunorm(layer: NeuNorm, shape: Shape) -> tuple[Node, ...]:

@@ -88,15 +88,16 @@ def record(name: str, before: Network, after: Network, spikes: int) -> PassRecor
     )
 
 
-def probe_input(node: Input) -> Array:
+def probe_input(node: Input, steps: int) -> Array:
     """Numbers in [0, 1), or spikes at 30 %: the same ones each time."""
-    made = np.random.default_rng(7).random((PROBE_STEPS, PROBE_BATCH, *node.shape))
+    made = np.random.default_rng(7).random((steps, PROBE_BATCH, *node.shape))
     return (made < 0.3).astype(np.float64) if node.content == "spikes" else made
 
 
 def probe(network: Network) -> Recording:
     """A short run with every spike."""
-    inputs = {n: probe_input(network.nodes[n]) for n in network.inputs}  # type: ignore[arg-type]
+    steps = network.scheduled or PROBE_STEPS
+    inputs = {n: probe_input(network.nodes[n], steps) for n in network.inputs}  # type: ignore[arg-type]
     return interpreter.run(compile(network), inputs, ("all",))
 
 

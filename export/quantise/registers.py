@@ -270,6 +270,12 @@ def refuse_unlike(name: str, node: Neuron) -> None:
     """What the chip's neuron cannot be."""
     if not ((node.gain_u == 1).all() and (node.gain_v == 1).all()):
         raise QuantisationError(f"node {name!r}: its input gain is not 1; fold it first")
+    if node.schedule is not None:
+        raise QuantisationError(
+            f"node {name!r} has numbers of its own for each of {node.schedule.steps} steps (a "
+            "BNTT's), the chip's registers hold one: collapse the norm with "
+            "spikeport.trainer.approximate, which says what that costs"
+        )
     if node.v_reset.any():
         raise QuantisationError(f"node {name!r}: resets to a value other than 0, the chip to 0")
     if node.reset_amount is not None:

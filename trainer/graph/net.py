@@ -84,6 +84,11 @@ class GraphNet(nn.Module):
                 made = ChipMap(real, node, trained, max(heard, 1))
                 self.put(name, made)
                 return made.bound
+            case Neuron() if node.schedule is not None:
+                raise UnsupportedNode(
+                    f"{name!r} has numbers of its own for each of {node.schedule.steps} steps (a "
+                    "BNTT's), which are not fine-tuned; train with model.norm=bn"
+                )
             case Neuron() if node.spiking and not node.memoryless:
                 self.put(name, RealPopulation(node, surrogate, detach_reset))
                 return 1

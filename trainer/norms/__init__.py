@@ -2,7 +2,7 @@
 
     batch     BN over time, tdBN                     after a synapse     fold into its weight
     mean      mean-only BN                           after a synapse     folds into its weight
-    step      BNTT                                   after a synapse     does not fold
+    step      BNTT                                   after a synapse     numbers for every step
     weight    weight norm, data-dependent start      in a synapse        is its weight
     psp       PSP-BN, PSP-LN                         before a synapse    the constant ones fold
     neunorm   NeuNorm                                behind the neurons  more neurons

@@ -77,7 +77,12 @@ NORMS: dict[str, Norm] = {
     "bn": Norm(FOLDS, after=_bn),
     "tdbn": Norm(Answer("exact", f"{FOLDS.how}, g with alpha V_th"), after=_tdbn),
     "bntt": Norm(
-        Answer("refused", f"a weight for every step; {MOVES}, or train with bn"), after=_bntt
+        Answer(
+            "exact",
+            "a threshold, leak and bias for every step of the neurons behind it, for the T of "
+            f"training; engines but reference refuse that: {MOVES}, or train with bn",
+        ),
+        after=_bntt,
     ),
     "wn": Norm(Answer("exact", "is the synapse's weight"), weight=True),
     "mobn": Norm(Answer("exact", f"{FOLDS.how}, g = gamma"), after=_mean),
