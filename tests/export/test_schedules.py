@@ -41,13 +41,13 @@ def model_with(neuron: nn.Module, steps: int = STEPS) -> nn.Module:
         neuron,
         layers.Conv2d(4, 3, 3, bias=False),
         BNTT(steps, 3),
-        LIF(0.9),
+        LIF(0.9, threshold=0.5),
         layers.Flatten(),
         layers.Linear(48, 3),
     ).double()
     with torch.no_grad():
         for p in (m.weight for m in model if isinstance(m, BNTT)):
-            p.copy_(1.5 * torch.rand_like(p) + 1.5)
+            p.copy_(1.5 * torch.rand_like(p) + 2.5)
         for _ in range(8):
             model.train()(torch.rand(steps, 6, 1, 6, 6, dtype=torch.float64))
     return model.eval()
