@@ -65,7 +65,20 @@ def node_from(kind: str, fields: Fields, told: Told, about: NodeMetadata | None)
             )
         )
     node = read(kind, fields, told)
+    if isinstance(node, Neuron) and (about is None or about.decays is None):
+        refuse_short(node, told)
     return annotated(node, about) if isinstance(node, Neuron) else node
+
+
+def refuse_short(node: Neuron, told: Told) -> None:
+    """NetworkError for a foreign time constant below dt: most likely another unit of time."""
+    for name, decay in (("membrane", node.decay_v), ("current", node.decay_u)):
+        if decay is not None and (decay < 0).any():
+            raise NetworkError(
+                f"its {name} has a time constant shorter than a step of {told.dt} s, so that it "
+                f"would change sign at every step (decay {float(decay.min()):.6g}); time constants "
+                "are in seconds: say a smaller --dt, or write the file in seconds"
+            )
 
 
 def annotated(node: Neuron, about: NodeMetadata | None) -> Neuron:

@@ -172,6 +172,7 @@ def verify(
             runs[-1].counted = False
         for x, labels in batches:
             output, spikes = held.run(x)
+            check_labels(labels, output)
             first = first or {name: s[:, :1].copy() for name, s in spikes.items()}
             samples, steps = samples + x.shape[1], x.shape[0]
             for run in runs:
@@ -185,6 +186,20 @@ def verify(
         raise DataError("there are no samples to verify on")
     outcomes = tuple(Outcome(run, tuple(judged(run, max_drop))) for run in runs)
     return Verification(network, held.name, outcomes, samples, steps, first)
+
+
+def check_labels(labels: Numbers | None, output: Array) -> None:
+    """DataError for a class that the output [T, B, *shape] does not have."""
+    if labels is None:
+        return
+    classes = int(np.prod(output.shape[2:]))
+    wrong = labels[(labels < 0) | (labels >= classes)]
+    if wrong.size:
+        raise DataError(
+            f"{wrong.size} samples of a batch have labels such as {wrong[0]}; the network has "
+            f"{classes} outputs, so classes are 0 to {classes - 1}: give other data, or the "
+            "network that was trained on these"
+        )
 
 
 class Once:

@@ -25,7 +25,7 @@ from ...trainer.readouts import LeakyReadout
 from ..binary import binary
 from .graph import of_graph
 from .joins import JOINS, joined
-from .modules import flattened, node_of
+from .modules import flattened, instead, node_of
 from .neurons import Sum, populate, refuse
 from .norms import neunorm
 from .readouts import leaky
@@ -61,6 +61,10 @@ def lower(
         return made
     whole = copy.deepcopy(model).double().cpu().eval()
     for name, layer in whole.named_modules():
+        if word := instead(layer):
+            raise UnsupportedNode(
+                f"layer {name!r} is a {type(layer).__name__}, which cannot be lowered{word}"
+            )
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) and layer.running_var is None:
             raise UnsupportedNode(
                 f"layer {name!r} keeps no running statistics, so that its result depends on the "

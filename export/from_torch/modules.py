@@ -158,5 +158,19 @@ def node_of(layer: nn.Module, shape: Shape) -> Node | None:
     )
     raise UnsupportedNode(
         f"is a {type(layer).__name__}, which cannot be lowered; there are Neuron, "
-        f"Recurrent, {known}"
+        f"Recurrent, Add, And, Iand, {known}"
     )
+
+
+INSTEAD: tuple[tuple[tuple[type[nn.Module], ...], str], ...] = (
+    ((nn.RNNBase, nn.RNNCellBase), "Recurrent(CubaLIF(), nn.Linear(n, n)), spiking neurons"),
+    ((nn.ReLU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.LeakyReLU), "a population, such as LIF()"),
+)
+
+
+def instead(layer: nn.Module) -> str:
+    """What to take in the place of a layer that many nets have."""
+    for kinds, word in INSTEAD:
+        if isinstance(layer, kinds):
+            return f"; take {word} of spikeport.trainer in its place"
+    return ""

@@ -9,6 +9,7 @@ from torch import fx, nn
 
 from ...core.arrays import Shape
 from ...core.errors import UnsupportedNode
+from ...trainer import layers
 from ...trainer.layers import Recurrent, Whole
 from ...trainer.neurons import Neuron, SingleSpike
 
@@ -64,7 +65,10 @@ class Watch(fx.Interpreter):
         try:
             value = super().run_node(n)
         except Exception as error:  # a layer's own complaint about its input
-            self.problem = UnsupportedNode(f"{described(n)} fails on a sample: {error}")
+            layer = dict(self.module.named_modules()).get(str(n.target))
+            self.problem = UnsupportedNode(
+                f"{described(n)} fails on a sample: {error}{timeless(layer)}"
+            )
             raise
         if isinstance(value, torch.Tensor):
             if n.op != "get_attr" and (value.ndim < 2 or value.shape[:2] != self.head):
@@ -75,6 +79,14 @@ class Watch(fx.Interpreter):
                 raise RuntimeError  # fx adds pages to what is raised here; see shapes()
             self.shapes[n] = tuple(value.shape[2:])
         return value
+
+
+def timeless(layer: nn.Module | None) -> str:
+    """What helps where a layer of torch itself stands for one that knows time."""
+    name = type(layer).__name__
+    if layer is None or getattr(nn, name, None) is not type(layer) or not hasattr(layers, name):
+        return ""
+    return f"; a sample is [T, B, *shape], which spikeport.trainer.layers.{name} takes"
 
 
 def described(node: fx.Node) -> str:

@@ -362,3 +362,10 @@ def test_delay_of_each_element(tmp_path: Path) -> None:
         assert got[:, 0, 1].tolist() == [1, 2, 3, 4, 5]
     with pytest.raises(NetworkError, match="0.003 s"):
         store.read(path, Stated(dt=2e-3))
+
+
+def test_a_foreign_time_constant_below_a_step_is_refused(tmp_path: Path) -> None:
+    path = lone(tmp_path / "a.nir", nir.LIF(*(np.full(2, 0.01) for _ in range(4))))
+    assert store.read(path, Stated(dt=0.01)).nodes["n"].decay_v == 0  # type: ignore[attr-defined]
+    with pytest.raises(NetworkError, match=r"shorter than a step of 0\.02 s.*decay -1\b"):
+        store.read(path, Stated(dt=0.02))

@@ -210,3 +210,16 @@ def test_the_module_is_left_as_it_was() -> None:
     model = nn.Sequential(layers.Linear(4, 3), LIF()).train()
     lower(model, (4,))
     assert model.training and next(model.parameters()).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "word"),
+    [
+        (nn.LSTM(4, 4), (4,), r"is a LSTM.*take Recurrent\(CubaLIF\(\)"),
+        (nn.ReLU(), (4,), r"is a ReLU.*take a population"),
+        (nn.Conv2d(1, 2, 3), (1, 6, 6), r"spikeport\.trainer\.layers\.Conv2d takes"),
+    ],
+)
+def test_the_usual_layers_get_a_next_move(layer: nn.Module, shape: Any, word: str) -> None:
+    with pytest.raises(UnsupportedNode, match=word):
+        lower(nn.Sequential(layer, LIF()), shape)

@@ -3,7 +3,7 @@ is too small, 2 could not, 130 Ctrl-C."""
 
 import typer
 
-from . import demo, export, fit, inspect, quantise, run, setup, train, verify
+from . import demo, export, fit, inspect, methods, quantise, run, setup, train, verify
 from .base import verb
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command(name="train")(verb(train.train))
 app.command(name="export")(verb(export.export))
 app.command(name="quantise")(verb(quantise.quantise))
 app.command(name="fit")(verb(fit.fit))
+app.command(name="methods")(verb(methods.methods))
 app.command(name="run")(verb(run.run))
 app.command(name="verify")(verb(verify.verify))
 app.command(name="inspect")(verb(inspect.inspect))

@@ -1,0 +1,1 @@
+"""What becomes of every method on every engine, measured."""
