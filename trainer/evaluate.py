@@ -54,7 +54,7 @@ def right(
     `correct`."""
     weight = next(model.parameters())
     found = [np.empty(0, np.bool_)]
-    with _evaluating(model):
+    with evaluating(model):
         for indices in data.order(split, batch, share=share):
             if len(indices):
                 x, y = data.take(indices, steps)
@@ -79,7 +79,7 @@ def run_recorded(
     given is left as it is.
     """
     copied = copy.deepcopy(model).to("cpu", dtype)
-    with _evaluating(copied), recording(copied) as traces:
+    with evaluating(copied), recording(copied) as traces:
         outputs = copied(as_tensor(x, dtype=dtype))
     spikes = {name: trace.spikes.to(torch.uint8).numpy() for name, trace in traces.items()}
     return outputs.numpy(), spikes
@@ -93,7 +93,7 @@ def run_single(
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
     """Eval mode and no gradients; afterwards the mode is what it was."""
     was = model.training
     model.eval()
