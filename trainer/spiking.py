@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -61,12 +62,20 @@ class Spiking(nn.Module):
 
 def heard_in_time(net: nn.Module, steps: int) -> None:
     """ConfigError if the delays of a chain of populations leave nothing of a sample's steps."""
-    late = sum(part.delay for part in net.modules() if isinstance(part, Spiking))
+    late = _late(net)
     if late >= steps:
         raise ConfigError(
             f"data.steps is {steps}, and this model's neurons answer {late} steps late, so that "
             f"no spike would reach the output; give at least {late + 1} steps, or fewer layers"
         )
+
+
+def _late(part: nn.Module) -> int:
+    """Steps that a chain of layers answers late; blocks with shortcuts say their shortest way."""
+    if hasattr(part, "shortest_delay"):
+        return int(cast(int, part.shortest_delay))
+    own = part.delay if isinstance(part, Spiking) else 0
+    return own + sum(_late(inner) for inner in part.children())
 
 
 def stepper(law: Law) -> Advance:

@@ -8,7 +8,23 @@ from .base import Section
 from .data import Data
 from .encoders import AnyEncoder, Current, Dct, Direct, Latency, LatencyLinear, LatencyLog, Poisson
 from .finetune import FineTune
-from .nets import SPIKING_READOUTS, AnyNet, ConvNet, Net, NormName, ReadoutName, RecurrentNet
+from .nets import (
+    SPIKING_READOUTS,
+    AnyNet,
+    ChainNet,
+    ConvNet,
+    DeepNet,
+    FeedForwardNet,
+    JoinName,
+    MixerNet,
+    Net,
+    NormName,
+    ReadoutName,
+    RecurrentNet,
+    ResNet,
+    SewNet,
+    StartName,
+)
 from .neurons import (
     AnyNeuron,
     Cuba,
@@ -28,6 +44,14 @@ from .training import SPIKE_LOSSES, LossName, Regularisers, SpikeTargets, Train
 from .whole import TrainConfig
 
 __all__ = [
+    "StartName",
+    "SewNet",
+    "ResNet",
+    "MixerNet",
+    "JoinName",
+    "FeedForwardNet",
+    "DeepNet",
+    "ChainNet",
     "AnyEncoder",
     "AnyNet",
     "AnyNeuron",

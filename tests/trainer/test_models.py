@@ -135,7 +135,7 @@ def test_a_chain_too_late_for_the_steps() -> None:
     "overrides, shape, words",
     [
         ([], (64,), r"takes samples \[C, H, W\], the data has \[64\]"),
-        (["model.channels=[4, 4, 4, 4]"], (1, 8, 8), "leave nothing of 8 x 8"),
+        (["model.channels=[4, 4, 4, 4]"], (1, 8, 8), "leaves nothing of 8 x 8"),
     ],
 )
 def test_what_does_not_fit(overrides: list[str], shape: tuple[int, ...], words: str) -> None:

@@ -5,13 +5,22 @@ from typing import Any
 
 from ...core.errors import ConfigError
 from ...core.settings import Net
-from . import conv, recurrent
+from . import chain, conv, convmixer, deep, feedforward, recurrent, resnet, sew
 from .blocks import SpikingNet
 
 __all__ = ["SpikingNet", "build"]
 
 Builder = Callable[[Any, tuple[int, ...], int], SpikingNet]
-FAMILIES: dict[str, Builder] = {"conv": conv.build, "recurrent": recurrent.build}
+FAMILIES: dict[str, Builder] = {
+    "conv": conv.build,
+    "recurrent": recurrent.build,
+    "feedforward": feedforward.build,
+    "chain": chain.build,
+    "resnet": resnet.build,
+    "sew": sew.build,
+    "convmixer": convmixer.build,
+    "deep": deep.build,
+}
 
 
 def build(config: Net, input_shape: tuple[int, ...], classes: int) -> SpikingNet:

@@ -7,6 +7,7 @@ from typing import TypeVar
 from torch import nn
 
 from ...core import settings as config
+from ...core.errors import ConfigError
 from ..layers import Dropout, Linear
 from ..neurons import (
     IF,
@@ -22,6 +23,7 @@ from ..neurons import (
 from ..norms import NORMS, weight_normed
 from ..readouts import MEAN_T, READOUTS, LeakyReadout, Vote
 from ..surrogate import SHAPES, Surrogate
+from .starts import begin
 
 Synapse = TypeVar("Synapse", bound=nn.Module)
 
@@ -82,14 +84,53 @@ def synapse(settings: config.Net, layer: Synapse) -> Synapse:
     return weight_normed(layer) if NORMS[settings.norm].weight else layer
 
 
+def has_bias(settings: config.Net, after: nn.Module | None) -> bool:
+    """Whether a convolution or hidden layer has a bias of its own before the norm `after`."""
+    return settings.bias == "always" or (settings.bias == "auto" and after is None)
+
+
+def image(
+    settings: config.Net, input_shape: tuple[int, ...], least: int = 1
+) -> tuple[int, int, int]:
+    """(C, H, W) of samples that are images of `least` x `least` pixels or more, else
+    ConfigError."""
+    name = getattr(settings, "name", "")
+    if len(input_shape) != 3:
+        raise ConfigError(
+            f"model {name!r} takes samples [C, H, W], the data has {list(input_shape)}; "
+            "model.name=recurrent or feedforward takes any"
+        )
+    channels, height, width = input_shape
+    if min(height, width) < least:
+        raise ConfigError(
+            f"model {name!r} as it is set makes images {least} times smaller on the way, which "
+            f"leaves nothing of {height} x {width}; take fewer stages, pools or strides"
+        )
+    return channels, height, width
+
+
+def no_norm_behind(settings: config.Net) -> None:
+    """ConfigError if the norm stands behind neurons, for which a family has no place."""
+    if NORMS[settings.norm].behind is not None:
+        raise ConfigError(
+            f"model.norm is {settings.norm!r}, which stands behind the neurons; model "
+            f"{getattr(settings, 'name', '')!r} has no place for it, conv and recurrent have"
+        )
+
+
 def finished(
-    settings: config.Net, layers: OrderedDict[str, nn.Module], features: int, classes: int
+    settings: config.Net,
+    layers: OrderedDict[str, nn.Module],
+    features: int,
+    classes: int,
+    bias: bool = True,
 ) -> SpikingNet:
     """The net of these layers with its last ones, from `features` to outputs."""
     choice = READOUTS[settings.readout]
     if settings.dropout:
         layers["dropout"] = Dropout(settings.dropout)
-    layers["classifier"] = Linear(features, classes * (settings.votes if choice.votes else 1))
+    votes = settings.votes if choice.votes else 1
+    layers["classifier"] = Linear(features, classes * votes, bias=bias)
     if choice.behind == "leaky":
         layers["last"] = LeakyReadout(settings.readout_decay, settings.readout_decay_syn or None)
     elif choice.behind == "neurons":
@@ -98,4 +139,5 @@ def finished(
         layers["vote"] = Vote(settings.votes)
     net = SpikingNet(layers)
     net.readout = choice.logits
+    begin(net, settings)
     return net

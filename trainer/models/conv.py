@@ -8,23 +8,33 @@ from collections import OrderedDict
 
 from torch import nn
 
-from ...core.errors import ConfigError
 from ...core.settings import ConvNet
 from ..layers import AvgPool2d, Conv2d, Flatten, MaxPool2d
-from .blocks import SpikingNet, finished, neuron, norm, norm_before, norm_behind, synapse
+from .blocks import (
+    SpikingNet,
+    finished,
+    has_bias,
+    image,
+    neuron,
+    norm,
+    norm_before,
+    norm_behind,
+    synapse,
+)
 
 POOLS = {"avg": AvgPool2d, "max": MaxPool2d}
 
 
 def build(settings: ConvNet, input_shape: tuple[int, ...], classes: int) -> SpikingNet:
     """The net for samples [C, H, W]."""
-    channels, height, width = _image(settings, input_shape)
+    pools = 0 if settings.pool == "none" else len(settings.channels)
+    channels, height, width = image(settings, input_shape, 2**pools)
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for n, wide in enumerate(settings.channels, 1):
         normed = norm(settings, wide, axes=3)
         if (before := norm_before(settings, channels)) is not None:
             layers[f"prenorm{n}"] = before
-        conv = Conv2d(channels, wide, 3, padding=1, bias=normed is None)
+        conv = Conv2d(channels, wide, 3, padding=1, bias=has_bias(settings, normed))
         layers[f"conv{n}"] = synapse(settings, conv)
         if normed is not None:
             layers[f"norm{n}"] = normed
@@ -37,20 +47,3 @@ def build(settings: ConvNet, input_shape: tuple[int, ...], classes: int) -> Spik
         channels = wide
     layers["flatten"] = Flatten()
     return finished(settings, layers, channels * height * width, classes)
-
-
-def _image(settings: ConvNet, input_shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """(C, H, W), or ConfigError if the samples are no images or too small for the pools."""
-    if len(input_shape) != 3:
-        raise ConfigError(
-            f"model 'conv' takes samples [C, H, W], the data has {list(input_shape)}; "
-            "model.name=recurrent takes any"
-        )
-    channels, height, width = input_shape
-    pools = 0 if settings.pool == "none" else len(settings.channels)
-    if min(height, width) >> pools == 0:
-        raise ConfigError(
-            f"model.channels has {pools} entries with a pool each, which leave nothing of "
-            f"{height} x {width}; take fewer, or model.pool=none"
-        )
-    return channels, height, width

@@ -10,7 +10,7 @@ from torch import nn
 
 from ...core.settings import RecurrentNet
 from ..layers import Flatten, Linear, Recurrent
-from .blocks import SpikingNet, finished, neuron, norm, norm_before, norm_behind, synapse
+from .blocks import SpikingNet, finished, has_bias, neuron, norm, norm_before, norm_behind, synapse
 
 GAIN = 0.2  # of the recurrent weights at the start
 
@@ -25,7 +25,9 @@ def build(settings: RecurrentNet, input_shape: tuple[int, ...], classes: int) ->
         normed = norm(settings, wide, axes=1)
         if (before := norm_before(settings, features)) is not None:
             layers[f"prenorm{n}"] = before
-        layers[f"linear{n}"] = synapse(settings, Linear(features, wide, bias=normed is None))
+        layers[f"linear{n}"] = synapse(
+            settings, Linear(features, wide, bias=has_bias(settings, normed))
+        )
         if normed is not None:
             layers[f"norm{n}"] = normed
         back = nn.Linear(wide, wide)

@@ -3,7 +3,19 @@ is too small, 2 could not, 130 Ctrl-C."""
 
 import typer
 
-from . import demo, export, fit, inspect, methods, quantise, run, setup, train, verify
+from . import (
+    architectures,
+    demo,
+    export,
+    fit,
+    inspect,
+    methods,
+    quantise,
+    run,
+    setup,
+    train,
+    verify,
+)
 from .base import verb
 
 app = typer.Typer(
@@ -27,6 +39,7 @@ app.command(name="inspect")(verb(inspect.inspect))
 app.command(name="backends")(verb(setup.backends))
 app.command(name="doctor")(verb(setup.doctor))
 app.command(name="setup")(verb(setup.setup))
+app.command(name="architectures")(verb(architectures.architectures))
 app.command(name="demo")(verb(demo.demo))
 
 

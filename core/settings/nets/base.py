@@ -1,11 +1,11 @@
-"""`[model]`: which architecture, of which parts."""
+"""What all architectures can be told: neurons, norm, start, readout."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Count, Decay, Positive, Section
-from .neurons import AnyNeuron, Lif
+from ..base import Count, Decay, Positive, Section
+from ..neurons import AnyNeuron, Lif
 
 NormName = Literal[  # where they go and what becomes of them: trainer.norms.choice
     "none",
@@ -27,6 +27,9 @@ ReadoutName = Literal["mean", "sum", "max", "li-max", "li-sum", "voting", "count
 SPIKING_READOUTS = ("count", "first")  # whose outputs are spikes
 
 
+StartName = Literal["torch", "kaiming", "xavier", "fluctuation"]
+
+
 class Net(Section):
     """What all architectures have."""
 
@@ -40,21 +43,7 @@ class Net(Section):
     readout_decay: Decay = 0.9  # li-max, li-sum only: of the membrane
     readout_decay_syn: Decay = 0.0  # li-max, li-sum only: of the current; 0: there is none
     votes: Count = 10  # voting only: output neurons a class
-
-
-class ConvNet(Net):
-    """{conv 3x3 - norm - neuron - pool} for each of `channels`, then linear."""
-
-    name: Literal["conv"] = "conv"
-    channels: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 32)
-    pool: Literal["avg", "max", "none"] = "avg"
-
-
-class RecurrentNet(Net):
-    """linear - norm - recurrent neurons, for each of `hidden`, then linear."""
-
-    name: Literal["recurrent"] = "recurrent"
-    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (128,)
-
-
-AnyNet = Annotated[ConvNet | RecurrentNet, Field(discriminator="name")]
+    bias: Literal["auto", "always", "never"] = "auto"  # of convolutions and hidden layers; auto:
+    # where no norm behind them brings one
+    start: StartName = "torch"  # of all weights: torch's own, or one of trainer.models.starts
+    start_gain: Positive = 1.0  # weights are multiplied by it at the start (SLAYER: 10 or 100)
