@@ -87,6 +87,11 @@ class Network:
         return "loihi" if self.named(ToChip, ChipSynapse, ChipNeuron) else "real"
 
     @property
+    def trained(self) -> tuple[str, ...]:
+        """Names of the populations that spike, without those that a pass added."""
+        return tuple(n for n in self.spiking if self.original(n) is not None)
+
+    @property
     def scheduled(self) -> int | None:
         """How many steps every run must have, if a population's numbers change with them."""
         found = {node.schedule.steps for node in self.nodes.values() if scheduled(node)}  # type: ignore[attr-defined]

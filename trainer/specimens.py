@@ -56,6 +56,7 @@ def specimens() -> Iterator[Specimen]:
         yield Specimen("neuron", kind.call, lambda make=kind.make: of_neuron(make))  # type: ignore[misc]
     for name in NORMS:
         given = [f"model.norm={name}", f"model.norm_steps={STEPS if name == 'bntt' else 0}"]
+        given += ['model.neuron={kind = "lif", threshold = 0.7}'] if name == "tdbn" else []
         yield Specimen("norm", name, lambda given=given: of_settings(given))  # type: ignore[misc]
     for name in READOUTS:
         given = [f"model.readout={name}"]

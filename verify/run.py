@@ -57,8 +57,7 @@ class ReferenceBaseline:
     def __init__(self, network: Network) -> None:
         self.session = Reference().open(network)
         order = self.session.program.order
-        mine = {n for n in network.spiking if network.original(n) is not None}
-        self.populations: Sequence[str] = tuple(n for n in order if n in mine)
+        self.populations: Sequence[str] = tuple(n for n in order if n in network.trained)
         self.input, self.output = only_ports(network)
 
     def run(self, x: Numbers) -> tuple[Array, Mapping[str, Numbers]]:

@@ -86,8 +86,7 @@ class Net:
         from ...trainer.evaluate import run_recorded
         from ..trained import TrainedBaseline
 
-        names = [n for n in network.spiking if network.original(n) == n]
-        return TrainedBaseline(lambda x: run_recorded(self.made.model, x), names)
+        return TrainedBaseline(lambda x: run_recorded(self.made.model, x), network.trained)
 
 
 def measured_costs() -> "list[Cost]":

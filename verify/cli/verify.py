@@ -140,7 +140,7 @@ def trained_side(
             "the checkpoint that was exported, or export this one"
         )
     model = trained.model
-    names = [n for n in compile(network).order if n in network.spiking and network.original(n) == n]
+    names = [n for n in compile(network).order if n in network.trained]
     baseline = TrainedBaseline(lambda x: run_recorded(model, x), names)
     single = TrainedForward(lambda x: run_single(model, x), checkpoint.versions())
     return baseline, (single,), trained.config.seed
