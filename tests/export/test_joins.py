@@ -18,6 +18,7 @@ from spikeport.export.passes.base import run_passes
 from spikeport.export.quantise import Options, Quantise
 from spikeport.trainer import layers
 from spikeport.trainer.evaluate import run_recorded
+from spikeport.trainer.graph import GraphNet, Start
 from spikeport.trainer.joins import JOINS, Add, And, Iand
 from spikeport.trainer.neurons import LIF
 from spikeport.verify.emulated import chip_capabilities
@@ -124,6 +125,21 @@ def test_a_join_with_itself_is_refused() -> None:
 
     with pytest.raises(UnsupportedNode, match="with itself"):
         lower(net(Twice()), (1, 6, 6))
+
+
+@pytest.mark.parametrize("join", [And, Iand])
+def test_fine_tuning_leaves_a_join_as_it_is(join: type[nn.Module]) -> None:
+    start = run_passes(lower(net(Block(join)), (1, 6, 6)), recipes.TRAINABLE).network
+    graph = GraphNet(Start(start, None))
+    with torch.no_grad():
+        for p in graph.parameters():
+            p.mul_(1.1)
+    back = lower(graph, (1, 6, 6))
+    x = {"input": image()}
+    spikes = interpreter.run(compile(back), x, ("all",)).spikes
+    a, s = spikes["2.lif"], spikes["1"]
+    assert (spikes["2.join"] == (a & s if join is And else s & (1 - a))).all()
+    assert spikes["2.join"].any() and back.original("2.join") is None
 
 
 def test_the_joins_of_the_paper(vector: Any) -> None:

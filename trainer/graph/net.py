@@ -86,7 +86,7 @@ class GraphNet(nn.Module):
                 return made.bound
             case Neuron() if node.schedule is not None:
                 raise UnsupportedNode(
-                    f"{name!r} has numbers of its own for each of {node.schedule.steps} steps (a "
+                    f"has numbers of its own for each of {node.schedule.steps} steps (a "
                     "BNTT's), which are not fine-tuned; train with model.norm=bn"
                 )
             case Neuron() if node.spiking and not node.memoryless:
