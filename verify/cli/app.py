@@ -4,6 +4,7 @@ is too small, 2 could not, 130 Ctrl-C."""
 import typer
 
 from . import (
+    analyse,
     architectures,
     demo,
     export,
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command(name="train")(verb(train.train))
 app.command(name="export")(verb(export.export))
 app.command(name="quantise")(verb(quantise.quantise))
+app.command(name="analyse")(verb(analyse.analyse))
 app.command(name="fit")(verb(fit.fit))
 app.command(name="methods")(verb(methods.methods))
 app.command(name="run")(verb(run.run))
