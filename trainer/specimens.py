@@ -29,7 +29,21 @@ LONG = 12  # steps of the neurons' own nets: some fire late
 RATE, TRIES = 0.03, 12  # spikes a neuron and step; how often weights may grow
 ENCODED = {"latency": 'data.encoder={kind = "latency", tau = 2.0}'}  # within STEPS
 WIDE = 5  # inputs of a single-spike layer in KINDS
-SMALL = {"conv": ["model.channels=[4, 5]"], "recurrent": ["model.hidden=[12]"]}
+SMALL = {  # of a family, so that the table takes minutes
+    "conv": ["model.channels=[4, 5]"],
+    "recurrent": ["model.hidden=[12]"],
+    "feedforward": ["model.hidden=[12]"],
+    "chain": ['model.layers=["4c3", "ap2", "5c3", "ap2"]'],
+    "resnet": [
+        "model.stem_channels=4",
+        "model.channels=[4, 6]",
+        "model.blocks=[1, 1]",
+        "model.strides=[1, 2]",
+    ],
+    "sew": ["model.channels=4", "model.stages=1", "model.blocks=1"],
+    "convmixer": ["model.channels=4", "model.depth=1"],
+    "deep": ["model.channels=[4]", "model.blocks=2"],
+}
 
 
 @dataclass(frozen=True)
@@ -73,6 +87,8 @@ def specimens() -> Iterator[Specimen]:
     for name in FAMILIES:
         given = [f"model.name={name}"]
         yield Specimen("family", name, lambda given=given: of_settings(given))  # type: ignore[misc]
+    averaged = ["model.name=sew", "model.pool=avg"]
+    yield Specimen("family", "sew, pool=avg", lambda: of_settings(averaged))
 
 
 def of_settings(given: Sequence[str]) -> Made:
