@@ -18,7 +18,8 @@ from ...core import nodes
 from ...core.arrays import Array, frozen
 from ...core.errors import ConfigError
 from ...core.neuron import Law, real
-from ..spiking import Spiking, detached
+from .. import kernels
+from ..spiking import Feedback, Spiking, detached
 from ..surrogate import Surrogate, Triangle
 
 Number = float | Tensor  # a plain number, or a learned one of shape []
@@ -81,6 +82,7 @@ class Neuron(Spiking):
     """
 
     refractory: int = 0  # steps
+    plain_step: bool = True  # `law` is made of `numbers`, and nothing else
 
     def __init__(
         self,
@@ -159,6 +161,11 @@ class Neuron(Spiking):
             v_reset=self.v_reset,
             amount=threshold if self.reset == "subtract" else None,
         )
+
+    def forward(self, x: Tensor, feedback: Feedback | None = None) -> Tensor:
+        if kernels.chosen(self, x, feedback is not None).fused:
+            return kernels.run(self, x)
+        return super().forward(x, feedback)
 
     def law(self) -> Law:
         """How `core.neuron.step` is carried out in torch."""

@@ -26,6 +26,7 @@ class ZenkeLIF(Neuron):
 
     refractory = 1
     delay = 2
+    plain_step = False
 
     def __init__(
         self, decay: float = BETA_MEM, decay_syn: float = BETA_SYN, **options: Unpack[Common]

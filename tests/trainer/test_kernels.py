@@ -1,0 +1,233 @@
+"""The fused kernels against the eager loop: the same spikes and membranes bit for bit, the same
+gradients within rounding."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from spikeport.core.errors import ConfigError
+from spikeport.trainer import kernels
+from spikeport.trainer.kernels import choice
+from spikeport.trainer.layers import held
+from spikeport.trainer.neurons import (
+    IF,
+    LIF,
+    PLIF,
+    SRM,
+    CubaLIF,
+    Neuron,
+    SoftResetLIF,
+    SpikingJellyLIF,
+    ZenkeLIF,
+)
+from spikeport.trainer.record import recording
+from spikeport.trainer.surrogate import SHAPES, ForwardSigmoid, Surrogate
+
+seeds = st.integers(0, 2**32 - 1)
+ALL = ("decay", "threshold")
+# every kind, reset, comparison, shape of surrogate and learned number at least once; a few more
+# would each cost a compilation
+COVERED: dict[str, Callable[[float], Neuron]] = {
+    "if": lambda w: IF(surrogate=SHAPES["rectangular"](w)),
+    "if subtract": lambda w: IF(reset="subtract", detach_reset=False, learn=["threshold"]),
+    "lif": lambda w: LIF(0.7, surrogate=SHAPES["triangle"](w, 1.3)),
+    "lif learned": lambda w: LIF(0.3, learn=ALL, surrogate=SHAPES["atan"](w), compare=">="),
+    "lif attached": lambda w: LIF(
+        0.6, v_reset=-0.3, detach_reset=False, surrogate=SHAPES["superspike"](w), learn=ALL
+    ),
+    "soft": lambda w: SoftResetLIF(0.9, threshold=0.7, learn=ALL),
+    "cuba": lambda w: CubaLIF(0.5, 0.8, surrogate=SHAPES["exponential"](w)),
+    "cuba learned": lambda w: CubaLIF(
+        0.5, 0.8, reset="subtract", learn=("decay_syn", *ALL), surrogate=SHAPES["sigmoid"](w)
+    ),
+    "spikingjelly": lambda w: SpikingJellyLIF(3.0, False, v_reset=0.2),
+    "plif": lambda w: PLIF(1.7, v_reset=-0.2, surrogate=SHAPES["atan"](w), learn=["threshold"]),
+}
+
+
+def ran(neuron: Neuron, x: Tensor, mode: kernels.Mode) -> tuple[Tensor, list[Tensor]]:
+    """Spikes, and gradients of a weighted sum of them to x and to the parameters."""
+    x = x.detach().requires_grad_()
+    weight = torch.linspace(-1, 1, x.numel(), dtype=x.dtype).view(x.shape)
+    with kernels.asked(mode):
+        spikes = neuron(x)
+    return spikes.detach(), list(
+        torch.autograd.grad((spikes * weight).sum(), (x, *neuron.parameters()))
+    )
+
+
+def signal(seed: int, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator, dtype=dtype) * 1.5 + 0.3
+
+
+@pytest.mark.parametrize("kind", COVERED)
+@settings(max_examples=12, deadline=None)
+@given(
+    st.integers(1, 9),
+    st.lists(st.integers(1, 6), min_size=1, max_size=3),
+    st.floats(0.2, 2.0),
+    seeds,
+)
+def test_spikes_are_equal_and_gradients_within_rounding(
+    kind: str, steps: int, shape: list[int], width: float, seed: int
+) -> None:
+    """Per sample of T steps a float32 gradient passes some ten roundings a step; 64 epsilon of
+    the largest is held here, and 1e-12 in float64, where the exponentials differ."""
+    neuron = COVERED[kind](width)
+    for dtype, bound in ((torch.float32, 64 * 2**-23), (torch.float64, 1e-12)):
+        neuron = neuron.to(dtype)
+        x = signal(seed, (steps, *shape), dtype)
+        if x.ndim < 2:
+            x = x[:, None]
+        spikes, grads = ran(neuron, x, "fused")
+        wanted, right = ran(neuron, x, "eager")
+        assert torch.equal(spikes, wanted)
+        for found, true in zip(grads, right, strict=True):
+            # a sum over all elements is bounded by what was summed, not by what is left of it
+            most = float(right[0].abs().max()) * (1 if true.ndim else 4 * x.numel())
+            assert float((found - true).abs().max()) <= bound * max(most, 1e-30)
+
+
+@pytest.mark.parametrize("kind", COVERED)
+@settings(max_examples=6, deadline=None)
+@given(seeds)
+def test_membranes_are_equal(kind: str, seed: int) -> None:
+    neuron = COVERED[kind](1.0)
+    x = signal(seed, (11, 2, 5)).requires_grad_()
+    with recording(neuron, membrane=True) as traces:
+        neuron(x)
+    with kernels.asked("fused"):
+        spikes = neuron(x)
+    tested = spikes.grad_fn.saved_tensors[0].view(x.shape)
+    after = torch.stack([neuron.law().reset(v, s) for v, s in zip(tested, spikes, strict=True)])
+    assert traces[""].v is not None
+    assert torch.equal(after.detach(), traces[""].v)
+    assert torch.equal(spikes.detach(), traces[""].spikes)
+
+
+def test_bits_do_not_depend_on_threads() -> None:
+    """Large enough to be shared out."""
+    x = signal(3, (9, 5, 20_000))
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(ran(COVERED["lif learned"](1.0), x, "fused"))
+    finally:
+        torch.set_num_threads(before)
+    first, *others = found
+    for spikes, grads in others:
+        assert torch.equal(spikes, first[0])
+        assert all(torch.equal(a, b) for a, b in zip(grads, first[1], strict=True))
+
+
+@pytest.mark.parametrize("kind", ["lif", "plif", "cuba learned"])
+def test_held_input(kind: str) -> None:
+    """Not copied, and its gradient is summed over time."""
+    neuron = COVERED[kind](1.0).double()
+    image = signal(5, (3, 4), torch.float64).requires_grad_()
+    weight = torch.linspace(-1, 1, 84, dtype=torch.float64).view(7, 3, 4)
+    found = []
+    for mode in ("fused", "eager"):
+        with kernels.asked(mode):
+            spikes = neuron(held(image * 2, 7))
+        grads = torch.autograd.grad((spikes * weight).sum(), (image, *neuron.parameters()))
+        found.append((spikes, grads))
+    assert torch.equal(found[0][0], found[1][0])
+    torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "laid",
+    [
+        lambda x: x.transpose(2, 4),  # channels last
+        lambda x: x[:, :, :, ::2],  # with gaps
+        lambda x: x.transpose(0, 1),  # batch first in memory
+    ],
+)
+def test_any_layout(laid: Callable[[Tensor], Tensor]) -> None:
+    x = laid(signal(7, (4, 4, 3, 6, 5)))
+    neuron = COVERED["lif"](1.0)
+    (spikes, grads), (wanted, right) = ran(neuron, x, "fused"), ran(neuron, x, "eager")
+    assert torch.equal(spikes, wanted)
+    assert torch.equal(grads[0], right[0])
+
+
+def test_a_gradient_that_is_held_in_time() -> None:
+    x = signal(8, (5, 2, 3)).requires_grad_()
+    found = []
+    for mode in ("fused", "eager"):
+        with kernels.asked(mode):
+            found.append(torch.autograd.grad(LIF()(x).mean(), x)[0])
+    assert torch.equal(*found)
+
+
+@pytest.mark.parametrize(
+    "neuron, x, why",
+    [
+        (ZenkeLIF(), torch.ones(3, 1, 2), "not the plain one"),
+        (SoftResetLIF(test_first=True), torch.ones(3, 1, 2), "heard 1 steps late"),
+        (SRM(), torch.ones(3, 1, 2), "heard 1 steps late"),
+        (LIF(surrogate=ForwardSigmoid()), torch.ones(3, 1, 2), "ForwardSigmoid"),
+        (LIF(), torch.ones(3, 1, 2, dtype=torch.bfloat16), "an input of bfloat16"),
+    ],
+)
+def test_what_is_not_covered_is_eager_or_refused(neuron: Neuron, x: Tensor, why: str) -> None:
+    chosen = kernels.chosen(neuron, x)
+    assert not chosen.fused and why in chosen.reason
+    assert neuron(x).dtype == x.dtype
+    with kernels.asked("fused"), pytest.raises(ConfigError, match=why):
+        neuron(x)
+
+
+def test_who_watches_sees_every_step() -> None:
+    neuron = LIF()
+    x = signal(9, (4, 1, 3))
+    assert kernels.chosen(neuron, x).engine == "numba"
+    seen: list[Any] = []
+    neuron.watch = lambda spikes, state: seen.append(spikes)
+    with kernels.asked("fused"):
+        spikes = neuron(x)
+    assert torch.equal(torch.stack(seen), spikes)
+
+
+def test_the_variable_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(choice.VARIABLE, "eager")
+    with kernels.asked("fused"):
+        assert kernels.chosen(LIF(), torch.ones(2, 1, 1)) == kernels.Choice("eager", "asked for")
+    monkeypatch.setenv(choice.VARIABLE, "quick")
+    with pytest.raises(ConfigError, match="SPIKEPORT_KERNELS is 'quick'"):
+        LIF()(torch.ones(2, 1, 1))
+
+
+def test_what_this_machine_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kernels.on_this_machine()["cpu"] == "fused"
+    monkeypatch.setenv(choice.VARIABLE, "eager")
+    assert kernels.on_this_machine()["cpu"] == "eager torch: asked for"
+
+
+def test_only_what_is_saved_is_kept() -> None:
+    """One tensor of [T, B, N]; nothing without gradients."""
+    x = signal(10, (4, 2, 3))
+    assert LIF()(x).grad_fn is None
+    saved = LIF()(x.requires_grad_()).grad_fn.saved_tensors
+    assert [s.numel() for s in saved if s is not None] == [24]
+    with torch.no_grad():
+        assert LIF()(x).grad_fn is None
+
+
+def test_a_surrogate_of_ones_own_is_eager() -> None:
+    class Steep(Surrogate):
+        def shape(self, z: Tensor) -> Tensor:
+            return torch.exp(-z * z)
+
+    neuron: nn.Module = LIF(surrogate=Steep())
+    assert isinstance(neuron, Neuron)
+    assert "Steep" in kernels.chosen(neuron, torch.ones(2, 1, 1)).reason

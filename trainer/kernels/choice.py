@@ -1,0 +1,115 @@
+"""Which kernel runs a population: fused wherever it can, eager else, or as it is forced.
+
+`run.kernels` of a run's settings, or SPIKEPORT_KERNELS, which wins, say auto, fused or eager.
+The choice moves no spike and no membrane; gradients differ by rounding.
+"""
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal, cast, get_args
+
+import torch
+from torch import Tensor
+
+from ...core.errors import ConfigError
+from ..surrogate import SHAPES
+
+if TYPE_CHECKING:
+    from ..neurons.base import Neuron
+
+Mode = Literal["auto", "fused", "eager"]
+VARIABLE = "SPIKEPORT_KERNELS"
+_asked: Mode = "auto"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """engine: 'numba', 'triton' or 'eager'. reason: why not fused; '' where it is."""
+
+    engine: Literal["numba", "triton", "eager"]
+    reason: str = ""
+
+    @property
+    def fused(self) -> bool:
+        return self.engine != "eager"
+
+
+def mode() -> Mode:
+    """What is asked for now. ConfigError if the variable says something else."""
+    said = os.environ.get(VARIABLE) or _asked
+    if said not in get_args(Mode):
+        raise ConfigError(f"{VARIABLE} is {said!r}; it must be auto, fused or eager")
+    return cast(Mode, said)
+
+
+@contextmanager
+def asked(wanted: Mode) -> Iterator[None]:
+    """What is asked for inside the block."""
+    global _asked
+    before, _asked = _asked, wanted
+    try:
+        yield
+    finally:
+        _asked = before
+
+
+def chosen(neuron: "Neuron", x: Tensor, feedback: bool = False) -> Choice:
+    """What runs a population on x [T, B, *shape]. ConfigError where fused is asked for, but
+    cannot be; somebody who watches every step is answered step by step all the same."""
+    wanted = mode()
+    if wanted == "eager":
+        return Choice("eager", "asked for")
+    if neuron.watch is not None:
+        return Choice("eager", "its steps are recorded")
+    reason = not_covered(neuron, feedback) or not_here(x)
+    if not reason:
+        return Choice("numba" if x.device.type == "cpu" else "triton")
+    if wanted == "fused":
+        raise ConfigError(
+            f"kernels are to be fused, but a {type(neuron).__name__} cannot be: {reason}; "
+            f"set run.kernels (or {VARIABLE}) to auto"
+        )
+    return Choice("eager", reason)
+
+
+def not_covered(neuron: "Neuron", feedback: bool = False) -> str:
+    """Why a population has no fused kernel; '' if it has one."""
+    if not neuron.plain_step:
+        return "its step is not the plain one"
+    if neuron.refractory:
+        return f"a refractory period of {neuron.refractory}"
+    if neuron.delay:
+        return f"its spikes are heard {neuron.delay} steps late"
+    if type(neuron.surrogate) not in SHAPES.values():
+        return f"no kernel knows the surrogate {type(neuron.surrogate).__name__}"
+    return "it hears its own spikes" if feedback else ""
+
+
+def not_here(x: Tensor) -> str:
+    """Why no kernel takes this input; '' if one does."""
+    if x.dtype not in (torch.float32, torch.float64):
+        return f"an input of {str(x.dtype).removeprefix('torch.')}"
+    if x.ndim < 2 or not x.numel():
+        return "an empty input"
+    return missing(x.device.type)
+
+
+@cache
+def missing(device: str) -> str:
+    """Why there is no kernel on this kind of device; '' if there is."""
+    package = {"cpu": "numba"}.get(device)
+    if package is None:
+        return f"no kernel for {device}"
+    return "" if importlib.util.find_spec(package) else f"{package} is not installed"
+
+
+def on_this_machine() -> dict[str, str]:
+    """Kind of device -> what runs the neurons that have a fused kernel, and why."""
+    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    if mode() == "eager":
+        return dict.fromkeys(devices, "eager torch: asked for")
+    return {d: f"eager torch: {why}" if (why := missing(d)) else "fused" for d in devices}

@@ -1,0 +1,52 @@
+"""Signals as rows of memory, [T or 1, N], without a copy wherever their layout allows it.
+
+Neurons do not care about their order, so a sample stays in whatever order of axes it has in
+memory (channels may come last), and a signal that is held in time stays one row.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def still(x: Tensor) -> bool:
+    """Whether x [T, *shape] is one step, held, or one step."""
+    return len(x) == 1 or x.stride(0) == 0
+
+
+def one_step(x: Tensor) -> Tensor:
+    """The step [*shape] that a held x is made of. Its gradient should be the step's own: the one
+    of x[0] would be zeros of all T steps but one."""
+    base = x._base
+    if base is not None and base.shape == x.shape[1:] and base.stride() == x.stride()[1:]:
+        return base
+    return x[0]
+
+
+def strides(step: Tensor) -> tuple[int, ...]:
+    """Of a step [*shape] without gaps, in its own order of axes if it has no gaps itself."""
+    room = 1
+    for size, stride in sorted(zip(step.shape, step.stride(), strict=True), key=lambda a: a[1]):
+        if size == 1:
+            continue
+        if stride != room:
+            return torch.empty(step.shape, device="meta").stride()
+        room *= size
+    return step.stride()
+
+
+def rows(x: Tensor, laid: Sequence[int]) -> Tensor:
+    """[T or 1, N] of x [T, *shape] with a step's strides as in `laid`; a copy only where it must
+    be."""
+    seen = x[:1] if still(x) else x
+    size = seen[0].numel()
+    wanted = (size, *laid)
+    if any(n > 1 and a != b for n, a, b in zip(seen.shape, seen.stride(), wanted, strict=True)):
+        seen = torch.empty_strided(seen.shape, wanted, dtype=x.dtype, device=x.device).copy_(seen)
+    return seen.as_strided((len(seen), size), (size, 1))
+
+
+def unrolled(flat: Tensor, shape: Sequence[int], laid: Sequence[int]) -> Tensor:
+    """[T, *shape] of rows [T, N]."""
+    return flat.as_strided((len(flat), *shape), (flat.shape[1], *laid))

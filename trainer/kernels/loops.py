@@ -1,0 +1,199 @@
+"""`core.neuron.step` over all T steps in one pass over memory, forward and backward, in numba.
+
+The same bits as the eager loop: no fastmath, no contraction, each operation in the eager order.
+What does not happen multiplies by 1 or adds -0, which moves no bit. A kernel is a function of the
+form of a population and of the shape of its surrogate; both are constants of its compilation.
+
+One thread works on a block of neurons [lo, hi) over all steps, its state in `scratch`, which
+stays in the cache. The rows of scratch are of one array and a fixed length, so that the compiler
+can see that they are apart.
+"""
+
+import math
+from collections.abc import Callable
+from enum import IntEnum
+from functools import cache
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+
+BLOCK = 2048  # neurons; fixed, since sums over a block must not depend on the threads
+DECAY_V, DECAY_U, GAIN_U, GAIN_V, BIAS, THRESHOLD, V_RESET, AMOUNT, WIDTH, SCALE = range(10)
+LEARNABLE = (DECAY_V, DECAY_U, GAIN_V, BIAS, THRESHOLD, AMOUNT)
+
+
+class Shape(IntEnum):
+    """h(z) of `trainer.surrogate`."""
+
+    TRIANGLE = 0
+    RECTANGULAR = 1
+    ATAN = 2
+    SUPERSPIKE = 3
+    SIGMOID = 4
+    EXPONENTIAL = 5
+
+
+class Form(NamedTuple):
+    """What the compiler knows. current: u is remembered. subtract: reset by subtraction.
+    reached: fires at the threshold too."""
+
+    current: bool
+    subtract: bool
+    reached: bool
+
+
+@numba.njit(inline="always")
+def height(shape: int, z: Any, one: Any, pi: Any) -> Any:
+    """h(z), z >= 0, as the surrogates of that name have it."""
+    zero = one - one
+    if shape == 0:
+        return max(one - z, zero)
+    if shape == 1:
+        return one if z < one else zero
+    if shape == 2:
+        y = z * pi
+        return one / (y * y + one)
+    if shape == 3:
+        y = z + one
+        return one / (y * y)
+    e = np.exp(-z)
+    if shape == 4:
+        y = one + e
+        return (e + e + e + e) / (y * y)
+    return e
+
+
+@cache
+def forward(form: Form, keep: bool, keep_u: bool) -> Callable[..., None]:
+    """Spikes; keep: and the membranes that were tested; keep_u: and the currents."""
+    current, subtract, reached = form
+
+    @numba.njit(cache=True, nogil=True)
+    def run(
+        x: Any,  # [T or 1, N]
+        numbers: Any,  # [10]
+        spikes: Any,  # [T, N]
+        membranes: Any,  # [T, N] where kept, else [1, 1]
+        currents: Any,
+        scratch: Any,  # [2 BLOCK]: v, u
+        lo: int,
+        hi: int,
+    ) -> None:
+        one = x.dtype.type(1)
+        zero = x.dtype.type(0)
+        decay_v, decay_u, gain_u = numbers[DECAY_V], numbers[DECAY_U], numbers[GAIN_U]
+        gain_v, bias, threshold = numbers[GAIN_V], numbers[BIAS], numbers[THRESHOLD]
+        v_reset, amount = numbers[V_RESET], numbers[AMOUNT]
+        still = x.shape[0] == 1
+        scratch[:] = zero
+        n = hi - lo
+        for t in range(spikes.shape[0]):
+            heard = x[0 if still else t, lo:hi]
+            fired = spikes[t, lo:hi]
+            tested = membranes[t if keep else 0, lo if keep else 0 : hi if keep else 1]
+            flows = currents[t if keep_u else 0, lo if keep_u else 0 : hi if keep_u else 1]
+            for i in range(n):
+                u = gain_u * heard[i]
+                if current:
+                    u = decay_u * scratch[BLOCK + i] + u
+                    scratch[BLOCK + i] = u
+                v = decay_v * scratch[i] + (gain_v * u + bias)
+                s = one if (v >= threshold if reached else v > threshold) else zero
+                fired[i] = s
+                if keep:
+                    tested[i] = v
+                if keep_u:
+                    flows[i] = u
+                scratch[i] = v - amount * s if subtract else v * (one - s) + v_reset * s
+
+    return run
+
+
+@cache
+def backward(
+    form: Form, shape: Shape, detach: bool, learn: tuple[int, ...], to_x: bool
+) -> Callable[..., None]:
+    """Gradients of x and of the numbers in `learn`, from saved membranes alone; of decay_u and
+    gain_v from what the current was, too. detach: none through the reset."""
+    current, subtract, reached = form
+    height_of = int(shape)
+    to_decay_v, to_decay_u, to_gain_v, to_bias, to_threshold, to_amount = (
+        number in learn for number in LEARNABLE
+    )
+
+    @numba.njit(cache=True, nogil=True)
+    def run(
+        grad: Any,  # [T or 1, N], of the spikes
+        x: Any,  # [T or 1, N] where it is needed, else [1, 1]
+        numbers: Any,  # [10]
+        membranes: Any,  # [T, N]
+        currents: Any,  # [T, N] where needed, else [1, 1]
+        grad_x: Any,  # [T, N], or [1, N]: summed over time
+        sums: Any,  # float64 [10], of this block
+        scratch: Any,  # [8 BLOCK]: gradients of v and u, then of the numbers of LEARNABLE
+        lo: int,
+        hi: int,
+    ) -> None:
+        one, pi = membranes.dtype.type(1), membranes.dtype.type(math.pi)
+        zero = membranes.dtype.type(0)
+        decay_v, decay_u, gain_u = numbers[DECAY_V], numbers[DECAY_U], numbers[GAIN_U]
+        gain_v, threshold = numbers[GAIN_V], numbers[THRESHOLD]
+        v_reset, amount = numbers[V_RESET], numbers[AMOUNT]
+        width, scale = numbers[WIDTH], numbers[SCALE]
+        steps, n = membranes.shape[0], hi - lo
+        still, heard_still = grad_x.shape[0] == 1, x.shape[0] == 1
+        scratch[:] = zero
+        use_x = to_gain_v and not current
+        use_u = current and (to_decay_u or to_gain_v)
+        if still:
+            grad_x[0, lo:hi] = zero
+        for t in range(steps - 1, -1, -1):
+            came = grad[0 if grad.shape[0] == 1 else t, lo:hi]
+            tested = membranes[t, lo:hi]
+            before = membranes[max(t - 1, 0), lo:hi]
+            past = one if t > 0 else zero
+            left = grad_x[0 if still else t, lo:hi]
+            heard = x[t if use_x and not heard_still else 0, lo if use_x else 0 :]
+            flows = currents[t if use_u else 0, lo if use_u else 0 :]
+            flowed = currents[max(t - 1, 0) if use_u else 0, lo if use_u else 0 :]
+            for i in range(n):
+                v, g = tested[i], scratch[i]
+                s = one if (v >= threshold if reached else v > threshold) else zero
+                to_s = came[i]
+                if not detach:
+                    to_s = to_s - g * amount if subtract else to_s + g * (v_reset - v)
+                flow = height(height_of, abs(v - threshold) / width, one, pi) * scale * to_s
+                g_v = flow + (g if subtract else g * (one - s))
+                if to_threshold:
+                    scratch[6 * BLOCK + i] -= flow
+                if to_amount:
+                    scratch[7 * BLOCK + i] -= g * s
+                if to_decay_v:
+                    old = before[i]
+                    f = one if (old >= threshold if reached else old > threshold) else zero
+                    kept = old - amount * f if subtract else old * (one - f) + v_reset * f
+                    scratch[2 * BLOCK + i] += g_v * (kept * past)
+                if to_bias:
+                    scratch[5 * BLOCK + i] += g_v
+                if to_gain_v:
+                    scratch[4 * BLOCK + i] += g_v * (flows[i] if current else gain_u * heard[i])
+                g_u = gain_v * g_v
+                if current:
+                    g_u = g_u + scratch[BLOCK + i]
+                    if to_decay_u:
+                        scratch[3 * BLOCK + i] += g_u * (flowed[i] * past)
+                    scratch[BLOCK + i] = decay_u * g_u
+                if to_x:
+                    if still:
+                        left[i] += gain_u * g_u
+                    else:
+                        left[i] = gain_u * g_u
+                scratch[i] = decay_v * g_v
+        for row in range(len(LEARNABLE)):
+            total = 0.0
+            for i in range(n):
+                total += scratch[(2 + row) * BLOCK + i]
+            sums[LEARNABLE[row]] = total
+
+    return run
