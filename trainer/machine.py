@@ -9,11 +9,12 @@ import numpy as np
 import torch
 
 from ..core.settings import Run
+from . import kernels
 
 
 @contextmanager
 def settled(run: Run) -> Iterator[None]:
-    """Threads and determinism as asked for, inside the block."""
+    """Threads, determinism and kernels as asked for, inside the block."""
     threads = torch.get_num_threads()
     strict = torch.are_deterministic_algorithms_enabled()
     fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
@@ -25,7 +26,8 @@ def settled(run: Run) -> Iterator[None]:
     if run.threads:
         torch.set_num_threads(run.threads)
     try:
-        yield
+        with kernels.asked(run.kernels):
+            yield
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(strict)

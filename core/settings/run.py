@@ -18,6 +18,7 @@ class Run(Section):
     threads: Annotated[int, Field(ge=0)] = 0  # of each process; 0: torch's own choice
     deterministic: bool = True
     channels_last: bool = False  # memory layout of the convolutions
+    kernels: Literal["auto", "fused", "eager"] = "auto"  # of neurons; eager: step by step
     progress: bool = True  # a bar, where there is a terminal
     loggers: tuple[Literal["csv", "tensorboard"], ...] = ("csv", "tensorboard")
     log_every: Count = 50  # steps

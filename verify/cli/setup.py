@@ -109,8 +109,10 @@ def installed(name: str) -> str | None:
         return None
 
 
-def kernels() -> str:
-    """Which kernels the trainer's neurons run on."""
+def kernels() -> dict[str, str]:
+    """Which kernels the trainer's neurons run on, by kind of device."""
     if importlib.util.find_spec("torch") is None:
-        return "none: torch is not installed (pip install 'spikeport[train]')"
-    return "eager torch"
+        return {"none": "torch is not installed (pip install 'spikeport[train]')"}
+    from ...trainer.kernels import on_this_machine
+
+    return on_this_machine()
