@@ -94,7 +94,7 @@ class Seed:
         self.tuned = self.run("tuned", TUNE, start, "finetune.numbers=real")
         self.whole = {b: self.run(f"bits{b}", TUNE, start, f"finetune.bits={b}") for b in BITS}
         about = self.real.config.data
-        found = data.load(**about.model_dump(exclude={"steps", "encoder"}))
+        found = data.named(about)
         self.data = data.encoded(found, about.encoder, self.real.config.seed)
         self.steps = about.steps
 

@@ -9,7 +9,7 @@ import difflib
 import re
 import tomllib
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
@@ -33,12 +33,15 @@ def load(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     return parse(text, str(path), overrides)
 
 
-def parse(text: str, origin: str = "settings", overrides: Sequence[str] = ()) -> TrainConfig:
-    """The settings in TOML text; origin: what to call it in errors."""
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{origin} is not TOML: {error}") from error
+def parse(
+    text: str,
+    origin: str = "settings",
+    overrides: Sequence[str] = (),
+    beside: Collection[str] = (),
+) -> TrainConfig:
+    """The settings in TOML text; origin: what to call it in errors; beside: tables of the file
+    that are somebody else's."""
+    raw = {name: value for name, value in tables(text, origin).items() if name not in beside}
     places = {key: f"{origin}:{line}" for key, line in _lines(text)}
     for override in overrides:
         key = _override(raw, override)
@@ -51,6 +54,14 @@ def parse(text: str, origin: str = "settings", overrides: Sequence[str] = ()) ->
         return TrainConfig.model_validate(_tuples(raw))
     except ValidationError as error:
         raise ConfigError(_complaint(error, raw, places, origin)) from error
+
+
+def tables(text: str, origin: str = "settings") -> dict[str, Any]:
+    """TOML as it stands; ConfigError if it is none."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{origin} is not TOML: {error}") from error
 
 
 def _override(raw: dict[str, Any], override: str) -> str:

@@ -23,7 +23,7 @@ ONLY_IN = {  # heavy package -> files that may import it
     "numba": {"trainer/", "backends/loihi/"},
     "lightning_fabric": {"trainer/"},
     "sklearn": {"trainer/data/digits.py"},
-    "matplotlib": {"verify/report/", "verify/analyses/"},
+    "matplotlib": {"verify/report/", "verify/reproduce/", "verify/analyses/"},
     "jinja2": {"verify/report/"},
     "lava": {"backends/lava/worker/"},
 }

@@ -99,7 +99,7 @@ class Run:
         """Everything in place, weights fresh or from last.ckpt."""
         fabric = processes(config, out)
         if dataset is None:
-            dataset = data.load(**config.data.model_dump(exclude={"steps", "encoder"}))
+            dataset = data.named(config.data)
         dataset = data.encoded(dataset, config.data.encoder, config.seed)
         go_on = resume and (out / "last.ckpt").exists()
         last = checkpoint.load(out / "last.ckpt") if go_on else None

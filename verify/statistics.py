@@ -1,5 +1,6 @@
 """Intervals for accuracies. 95 % unless said."""
 
+import math
 from collections.abc import Sequence
 from statistics import NormalDist, mean, stdev
 
@@ -59,3 +60,22 @@ def mean_paired_difference(
     middle = mean(each)
     half = z_value(level) * stdev(each) / len(each) ** 0.5
     return middle, max(-1.0, middle - half), min(1.0, middle + half)
+
+
+def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float, float]:
+    """(mean, low, high) of a few runs: Student's t interval. Of one run the interval is without
+    ends: it says nothing of others."""
+    if len(values) < 2:
+        return (values[0] if values else float("nan")), -math.inf, math.inf
+    from scipy import stats
+
+    middle, half = mean(values), stdev(values) / len(values) ** 0.5
+    half *= float(stats.t.ppf(0.5 + level / 2, len(values) - 1))
+    return middle, middle - half, middle + half
+
+
+def paired_interval(
+    first: Sequence[float], second: Sequence[float], level: float = LEVEL
+) -> tuple[float, float, float]:
+    """(mean, low, high) of first - second over runs that share their seeds, Student's t."""
+    return mean_interval([a - b for a, b in zip(first, second, strict=True)], level)

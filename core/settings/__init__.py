@@ -5,7 +5,7 @@ what does not fit.
 """
 
 from .base import Section
-from .data import Data
+from .data import Data, Manifolds
 from .encoders import AnyEncoder, Current, Dct, Direct, Latency, LatencyLinear, LatencyLog, Poisson
 from .finetune import FineTune
 from .nets import (
@@ -47,6 +47,7 @@ __all__ = [
     "StartName",
     "SewNet",
     "ResNet",
+    "Manifolds",
     "MixerNet",
     "JoinName",
     "FeedForwardNet",

@@ -1,18 +1,37 @@
 """`[data]`: what is learned from."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from .base import Count, Section
+from pydantic import Field
+
+from .base import Count, Positive, Section
 from .encoders import AnyEncoder, Direct
+
+
+class Manifolds(Section):
+    """Of data.name = random-manifolds: classes differ in the timing of spikes alone. The defaults
+    are stork's example (Zenke & Vogels 2021); its steps are data.steps = 100 of 2 ms."""
+
+    classes: Count = 10
+    units: Count = 20  # inputs
+    dimensions: Count = 1  # D, of the manifolds
+    alpha: Positive = 1.0  # their roughness: large is smooth
+    samples: Count = 1000  # of each class
+    spikes: Count = 1  # of each unit, in every sample
+    fraction: Annotated[float, Field(gt=0, le=1)] = 0.5  # of the steps, in which spikes fall
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0  # of the manifolds and the points on them
 
 
 class Data(Section):
     """What is learned from."""
 
-    name: str = "digits"  # digits, fashion-mnist, or a path to an .npz file with x and y
+    name: str = "digits"  # digits, fashion-mnist, random-manifolds, or the path of an .npz file
     folder: str = ""  # where the files of a named set lie; empty: the usual places
     download: bool = False  # fetch missing files
     steps: Count = 4  # T
     temporal: bool = False  # .npz only: x is [N, T, *shape]
     content: Literal["auto", "analogue", "spikes"] = "auto"  # auto: spikes if all are 0 or 1
+    samples: Annotated[int, Field(ge=0)] = 0  # of the train split, the first so many; 0: all
+    validation_samples: Annotated[int, Field(ge=0)] = 0  # of that split; 0: all
+    manifolds: Manifolds = Manifolds()  # random-manifolds only
     encoder: AnyEncoder = Direct()  # how a still sample becomes T steps

@@ -3,13 +3,28 @@
 from pathlib import Path
 
 from ...core.errors import DataError
-from . import digits, fashion_mnist, npz
+from ...core.settings import Data
+from . import digits, fashion_mnist, manifolds, npz
 from .dataset import DataSet
 from .encoded import encoded
+from .limit import limited
 from .npz import Content
 
-__all__ = ["NAMES", "DataSet", "encoded", "load"]
-NAMES = ("digits", "fashion-mnist")
+__all__ = ["NAMES", "DataSet", "encoded", "load", "named", "of"]
+NAMES = ("digits", "fashion-mnist", manifolds.NAME)
+
+
+def named(settings: Data) -> DataSet:
+    """The data set that a table [data] names, before its encoder."""
+    if settings.name == manifolds.NAME:
+        return limited(manifolds.load(settings.manifolds, settings.steps), settings)
+    how = settings.model_dump(include={"name", "folder", "download", "temporal", "content"})
+    return limited(load(**how), settings)
+
+
+def of(settings: Data, seed: int = 0) -> DataSet:
+    """The same through its encoder; seed: of the encoder's chance."""
+    return encoded(named(settings), settings.encoder, seed)
 
 
 def load(
@@ -26,6 +41,8 @@ def load(
     """
     if name == "digits":
         return digits.load()
+    if name == manifolds.NAME:
+        return manifolds.load()
     if name == "fashion-mnist":
         return fashion_mnist.load(folder, download)
     if name.endswith(".npz"):

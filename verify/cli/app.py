@@ -12,8 +12,10 @@ from . import (
     inspect,
     methods,
     quantise,
+    reproduce,
     run,
     setup,
+    sweep,
     train,
     verify,
 )
@@ -42,6 +44,8 @@ app.command(name="backends")(verb(setup.backends))
 app.command(name="doctor")(verb(setup.doctor))
 app.command(name="setup")(verb(setup.setup))
 app.command(name="architectures")(verb(architectures.architectures))
+app.command(name="sweep")(verb(sweep.sweep))
+app.command(name="reproduce")(verb(reproduce.reproduce))
 app.command(name="demo")(verb(demo.demo))
 
 

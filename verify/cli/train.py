@@ -51,7 +51,7 @@ def fitted(settings: "TrainConfig", out: Path, resume: bool) -> "Trained":
     resolved, trained = finetune.origin(settings)
     assert resolved.finetune is not None
     about = resolved.finetune
-    found = data.load(**resolved.data.model_dump(exclude={"steps", "encoder"}))
+    found = data.named(resolved.data)
 
     def start() -> "Start":
         heard = data.encoded(found, resolved.data.encoder, resolved.seed)
