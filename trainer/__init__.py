@@ -8,5 +8,6 @@ regularisers, encoders                what is added to the loss; how samples bec
 methods, approximate                  what becomes of it all when the net is deployed
 loop                                  `fit`: settings -> Trained, in a folder
 checkpoint, evaluate, record          a trained net in a file, how good it is, what it did
+conversion                            a trained ANN -> a spiking net
 analyses                              what more can be said about it: steps, spikes, landscapes
 """
