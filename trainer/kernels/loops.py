@@ -4,9 +4,10 @@ The same bits as the eager loop: no fastmath, no contraction, each operation in 
 What does not happen multiplies by 1 or adds -0, which moves no bit. A kernel is a function of the
 form of a population and of the shape of its surrogate; both are constants of its compilation.
 
-One thread works on a block of neurons [lo, hi) over all steps, its state in `scratch`, which
-stays in the cache. The rows of scratch are of one array and a fixed length, so that the compiler
-can see that they are apart.
+One thread works on a block of neurons over all steps, then on the next; its state is in
+`scratch`, which stays in the cache. The rows of scratch are of one array and a fixed length, so
+that the compiler can see that they are apart. Division is IEEE's (error_model): a check for zero
+would keep it from going eight at a time.
 """
 
 import math
@@ -43,7 +44,7 @@ class Form(NamedTuple):
     reached: bool
 
 
-@numba.njit(inline="always")
+@numba.njit(inline="always", error_model="numpy")
 def height(shape: int, z: Any, one: Any, pi: Any) -> Any:
     """h(z), z >= 0, as the surrogates of that name have it."""
     zero = one - one
@@ -69,7 +70,7 @@ def forward(form: Form, keep: bool, keep_u: bool) -> Callable[..., None]:
     """Spikes; keep: and the membranes that were tested; keep_u: and the currents."""
     current, subtract, reached = form
 
-    @numba.njit(cache=True, nogil=True)
+    @numba.njit(cache=True, nogil=True, error_model="numpy")
     def run(
         x: Any,  # [T or 1, N]
         numbers: Any,  # [10]
@@ -77,8 +78,8 @@ def forward(form: Form, keep: bool, keep_u: bool) -> Callable[..., None]:
         membranes: Any,  # [T, N] where kept, else [1, 1]
         currents: Any,
         scratch: Any,  # [2 BLOCK]: v, u
-        lo: int,
-        hi: int,
+        first: int,  # block, of those that this thread does
+        end: int,
     ) -> None:
         one = x.dtype.type(1)
         zero = x.dtype.type(0)
@@ -86,26 +87,29 @@ def forward(form: Form, keep: bool, keep_u: bool) -> Callable[..., None]:
         gain_v, bias, threshold = numbers[GAIN_V], numbers[BIAS], numbers[THRESHOLD]
         v_reset, amount = numbers[V_RESET], numbers[AMOUNT]
         still = x.shape[0] == 1
-        scratch[:] = zero
-        n = hi - lo
-        for t in range(spikes.shape[0]):
-            heard = x[0 if still else t, lo:hi]
-            fired = spikes[t, lo:hi]
-            tested = membranes[t if keep else 0, lo if keep else 0 : hi if keep else 1]
-            flows = currents[t if keep_u else 0, lo if keep_u else 0 : hi if keep_u else 1]
-            for i in range(n):
-                u = gain_u * heard[i]
-                if current:
-                    u = decay_u * scratch[BLOCK + i] + u
-                    scratch[BLOCK + i] = u
-                v = decay_v * scratch[i] + (gain_v * u + bias)
-                s = one if (v >= threshold if reached else v > threshold) else zero
-                fired[i] = s
-                if keep:
-                    tested[i] = v
-                if keep_u:
-                    flows[i] = u
-                scratch[i] = v - amount * s if subtract else v * (one - s) + v_reset * s
+        for block in range(first, end):
+            lo = block * BLOCK
+            n = min(spikes.shape[1] - lo, BLOCK)
+            hi = lo + n
+            scratch[:] = zero
+            for t in range(spikes.shape[0]):
+                heard = x[0 if still else t, lo:hi]
+                fired = spikes[t, lo:hi]
+                tested = membranes[t if keep else 0, lo if keep else 0 : hi if keep else 1]
+                flows = currents[t if keep_u else 0, lo if keep_u else 0 : hi if keep_u else 1]
+                for i in range(n):
+                    u = gain_u * heard[i]
+                    if current:
+                        u = decay_u * scratch[BLOCK + i] + u
+                        scratch[BLOCK + i] = u
+                    v = decay_v * scratch[i] + (gain_v * u + bias)
+                    s = one if (v >= threshold if reached else v > threshold) else zero
+                    fired[i] = s
+                    if keep:
+                        tested[i] = v
+                    if keep_u:
+                        flows[i] = u
+                    scratch[i] = v - amount * s if subtract else v * (one - s) + v_reset * s
 
     return run
 
@@ -122,7 +126,7 @@ def backward(
         number in learn for number in LEARNABLE
     )
 
-    @numba.njit(cache=True, nogil=True)
+    @numba.njit(cache=True, nogil=True, error_model="numpy")
     def run(
         grad: Any,  # [T or 1, N], of the spikes
         x: Any,  # [T or 1, N] where it is needed, else [1, 1]
@@ -130,10 +134,10 @@ def backward(
         membranes: Any,  # [T, N]
         currents: Any,  # [T, N] where needed, else [1, 1]
         grad_x: Any,  # [T, N], or [1, N]: summed over time
-        sums: Any,  # float64 [10], of this block
+        sums: Any,  # float64 [blocks, 10]
         scratch: Any,  # [8 BLOCK]: gradients of v and u, then of the numbers of LEARNABLE
-        lo: int,
-        hi: int,
+        first: int,  # block, of those that this thread does
+        end: int,
     ) -> None:
         one, pi = membranes.dtype.type(1), membranes.dtype.type(math.pi)
         zero = membranes.dtype.type(0)
@@ -141,59 +145,63 @@ def backward(
         gain_v, threshold = numbers[GAIN_V], numbers[THRESHOLD]
         v_reset, amount = numbers[V_RESET], numbers[AMOUNT]
         width, scale = numbers[WIDTH], numbers[SCALE]
-        steps, n = membranes.shape[0], hi - lo
+        steps = membranes.shape[0]
         still, heard_still = grad_x.shape[0] == 1, x.shape[0] == 1
-        scratch[:] = zero
         use_x = to_gain_v and not current
         use_u = current and (to_decay_u or to_gain_v)
-        if still:
-            grad_x[0, lo:hi] = zero
-        for t in range(steps - 1, -1, -1):
-            came = grad[0 if grad.shape[0] == 1 else t, lo:hi]
-            tested = membranes[t, lo:hi]
-            before = membranes[max(t - 1, 0), lo:hi]
-            past = one if t > 0 else zero
-            left = grad_x[0 if still else t, lo:hi]
-            heard = x[t if use_x and not heard_still else 0, lo if use_x else 0 :]
-            flows = currents[t if use_u else 0, lo if use_u else 0 :]
-            flowed = currents[max(t - 1, 0) if use_u else 0, lo if use_u else 0 :]
-            for i in range(n):
-                v, g = tested[i], scratch[i]
-                s = one if (v >= threshold if reached else v > threshold) else zero
-                to_s = came[i]
-                if not detach:
-                    to_s = to_s - g * amount if subtract else to_s + g * (v_reset - v)
-                flow = height(height_of, abs(v - threshold) / width, one, pi) * scale * to_s
-                g_v = flow + (g if subtract else g * (one - s))
-                if to_threshold:
-                    scratch[6 * BLOCK + i] -= flow
-                if to_amount:
-                    scratch[7 * BLOCK + i] -= g * s
-                if to_decay_v:
-                    old = before[i]
-                    f = one if (old >= threshold if reached else old > threshold) else zero
-                    kept = old - amount * f if subtract else old * (one - f) + v_reset * f
-                    scratch[2 * BLOCK + i] += g_v * (kept * past)
-                if to_bias:
-                    scratch[5 * BLOCK + i] += g_v
-                if to_gain_v:
-                    scratch[4 * BLOCK + i] += g_v * (flows[i] if current else gain_u * heard[i])
-                g_u = gain_v * g_v
-                if current:
-                    g_u = g_u + scratch[BLOCK + i]
-                    if to_decay_u:
-                        scratch[3 * BLOCK + i] += g_u * (flowed[i] * past)
-                    scratch[BLOCK + i] = decay_u * g_u
-                if to_x:
-                    if still:
-                        left[i] += gain_u * g_u
-                    else:
-                        left[i] = gain_u * g_u
-                scratch[i] = decay_v * g_v
-        for row in range(len(LEARNABLE)):
-            total = 0.0
-            for i in range(n):
-                total += scratch[(2 + row) * BLOCK + i]
-            sums[LEARNABLE[row]] = total
+        for block in range(first, end):
+            lo = block * BLOCK
+            n = min(membranes.shape[1] - lo, BLOCK)
+            hi = lo + n
+            scratch[:] = zero
+            if still:
+                grad_x[0, lo:hi] = zero
+            for t in range(steps - 1, -1, -1):
+                came = grad[0 if grad.shape[0] == 1 else t, lo:hi]
+                tested = membranes[t, lo:hi]
+                before = membranes[max(t - 1, 0), lo:hi]
+                past = one if t > 0 else zero
+                left = grad_x[0 if still else t, lo:hi]
+                heard = x[t if use_x and not heard_still else 0, lo if use_x else 0 :]
+                flows = currents[t if use_u else 0, lo if use_u else 0 :]
+                flowed = currents[max(t - 1, 0) if use_u else 0, lo if use_u else 0 :]
+                for i in range(n):
+                    v, g = tested[i], scratch[i]
+                    s = one if (v >= threshold if reached else v > threshold) else zero
+                    to_s = came[i]
+                    if not detach:
+                        to_s = to_s - g * amount if subtract else to_s + g * (v_reset - v)
+                    flow = height(height_of, abs(v - threshold) / width, one, pi) * scale * to_s
+                    g_v = flow + (g if subtract else g * (one - s))
+                    if to_threshold:
+                        scratch[6 * BLOCK + i] -= flow
+                    if to_amount:
+                        scratch[7 * BLOCK + i] -= g * s
+                    if to_decay_v:
+                        old = before[i]
+                        f = one if (old >= threshold if reached else old > threshold) else zero
+                        kept = old - amount * f if subtract else old * (one - f) + v_reset * f
+                        scratch[2 * BLOCK + i] += g_v * (kept * past)
+                    if to_bias:
+                        scratch[5 * BLOCK + i] += g_v
+                    if to_gain_v:
+                        scratch[4 * BLOCK + i] += g_v * (flows[i] if current else gain_u * heard[i])
+                    g_u = gain_v * g_v
+                    if current:
+                        g_u = g_u + scratch[BLOCK + i]
+                        if to_decay_u:
+                            scratch[3 * BLOCK + i] += g_u * (flowed[i] * past)
+                        scratch[BLOCK + i] = decay_u * g_u
+                    if to_x:
+                        if still:
+                            left[i] += gain_u * g_u
+                        else:
+                            left[i] = gain_u * g_u
+                    scratch[i] = decay_v * g_v
+            for row in range(len(LEARNABLE)):
+                total = 0.0
+                for i in range(n):
+                    total += scratch[(2 + row) * BLOCK + i]
+                sums[block, LEARNABLE[row]] = total
 
     return run

@@ -28,9 +28,9 @@ def array(values: Tensor | None, like: Tensor) -> Any:
     return (like.new_empty(1, 1) if values is None else values).numpy()
 
 
-def blocks(size: int) -> list[tuple[int, int]]:
-    """[lo, hi) of each block of neurons."""
-    return [(lo, min(size, lo + loops.BLOCK)) for lo in range(0, size, loops.BLOCK)]
+def blocks(size: int) -> int:
+    """How many blocks of neurons there are."""
+    return -(-size // loops.BLOCK)
 
 
 def forward(
@@ -44,14 +44,12 @@ def forward(
     run: Any = loops.forward(form, keep, keep_u)
     given = array(x, x), np.array(numbers, array(x, x).dtype), spikes.numpy()
     kept = array(membranes, x), array(currents, x)
-    parts = blocks(size)
 
     def work(share: range) -> None:
         scratch = np.empty(2 * loops.BLOCK, given[0].dtype)
-        for n in share:
-            run(*given, *kept, scratch, *parts[n])
+        run(*given, *kept, scratch, share.start, share.stop)
 
-    side_by_side(work, len(parts), spikes.numel())
+    side_by_side(work, blocks(size), spikes.numel())
     return spikes, membranes, currents
 
 
@@ -61,8 +59,7 @@ def backward(told: Told, how: How, held: bool) -> tuple[Tensor, list[float]]:
     like = told.membranes
     steps, size = like.shape
     to_x = like.new_empty(1 if held else steps, size) if how[-1] else like.new_empty(1, size)
-    parts = blocks(size)
-    sums = np.zeros((len(parts), len(told.numbers)))
+    sums = np.zeros((blocks(size), len(told.numbers)))
     run: Any = loops.backward(*how)
     given = (
         told.grad.numpy(),
@@ -75,8 +72,7 @@ def backward(told: Told, how: How, held: bool) -> tuple[Tensor, list[float]]:
 
     def work(share: range) -> None:
         scratch = np.empty(8 * loops.BLOCK, given[3].dtype)
-        for n in share:
-            run(*given, sums[n], scratch, *parts[n])
+        run(*given, sums, scratch, share.start, share.stop)
 
-    side_by_side(work, len(parts), like.numel())
+    side_by_side(work, len(sums), like.numel())
     return to_x, [float(s) for s in sums.sum(0)]
