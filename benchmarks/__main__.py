@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHES = ("engines", "emulator")
+BENCHES = ("engines", "emulator", "neurons")
 LONG = ("quantisation",)  # many minutes: only when asked for by name
 
 
