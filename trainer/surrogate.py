@@ -15,10 +15,12 @@ two separate numbers because it is the scale that decides whether deep or recurr
     sigmoid      4 s(z) (1 - s(z))    4 scale * width       the logistic function's derivative
     exponential  exp(-z)              2 scale * width       SLAYER
 
-`surrogate_forms` has each paper's own parameters as a width and a scale.
+`surrogate_memory` has one that goes by the time since the last spike, and `surrogate_forms` each
+paper's own parameters as a width and a scale.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -26,6 +28,8 @@ import torch
 from torch import Tensor
 
 from ..core.errors import ConfigError
+
+Fire = Callable[[Tensor, float | Tensor, Literal[">", ">="]], Tensor]  # see Surrogate.__call__
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,10 @@ class Surrogate:
         """Spikes of v [*any] in v's dtype; threshold: a number or a tensor that broadcasts."""
         spikes: Tensor = _Spike.apply(v, threshold, self, compare)  # type: ignore[no-untyped-call]
         return spikes
+
+    def begun(self) -> Fire:
+        """What fires through one sequence; anew for each, where it remembers."""
+        return self
 
     def of_states(self, v: Tensor, threshold: Tensor, middle: Tensor, unit: Tensor) -> Tensor:
         """Spikes of a membrane of which 1 is `unit` in v's units, such as a chip's states.

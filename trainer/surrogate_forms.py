@@ -16,6 +16,7 @@ from .surrogate import (
     Surrogate,
     Triangle,
 )
+from .surrogate_memory import SinceSpike
 
 
 def triangle(gamma: float = 1.0) -> Surrogate:
@@ -67,6 +68,11 @@ def atan(alpha: float = 2.0) -> Surrogate:
 def bellec(threshold: float = 1.0) -> Surrogate:
     """0.3 max(0, 1 - |v / threshold - 1|) by v / threshold: Bellec et al. 2018, as in BNTT."""
     return Triangle(threshold, 0.3 / threshold)
+
+
+def stdb(alpha: float = 0.3, beta: float = 0.01, threshold: float = 1.0) -> Surrogate:
+    """alpha exp(-beta n) by v / threshold, n steps after the last spike: Rathi et al. 2020."""
+    return SinceSpike(1 / beta, alpha / threshold)
 
 
 def forward_sigmoid(k: float = 10.0) -> Surrogate:

@@ -8,12 +8,13 @@ from .base import Decay, Positive, Section
 
 
 class Surrogate(Section):
-    """The stand-in for a spike's derivative: scale * h(|v - threshold| / width), h(0) = 1."""
+    """The stand-in for a spike's derivative: scale * h(|v - threshold| / width), h(0) = 1.
+    Of kind stdb: scale * exp(-steps since the neuron's last spike / width)."""
 
-    kind: Literal["triangle", "rectangular", "atan", "superspike", "sigmoid", "exponential"] = (
-        "triangle"
-    )
-    width: Positive = 1.0
+    kind: Literal[
+        "triangle", "rectangular", "atan", "superspike", "sigmoid", "exponential", "stdb"
+    ] = "triangle"
+    width: Positive = 1.0  # in units of the membrane; stdb: in steps, 100 in its source
     scale: Positive = 1.0
 
 

@@ -39,8 +39,9 @@ class RealPopulation(Spiking):
         """The node's numbers."""
         node = self.node
         threshold = float(node.amount if node.threshold is None else node.threshold)
+        fire = self.surrogate.begun()
         law = real(
-            fire=lambda v: self.surrogate(v, threshold),
+            fire=lambda v: fire(v, threshold, ">"),
             decay_v=other_than(node.decay_v, 1.0),
             decay_u=None if node.decay_u is None else float(node.decay_u),
             gain_u=other_than(node.gain_u, 1.0),

@@ -23,6 +23,7 @@ from ..neurons import (
 from ..norms import NORMS, weight_normed
 from ..readouts import MEAN_T, READOUTS, LeakyReadout, Vote
 from ..surrogate import SHAPES, Surrogate
+from ..surrogate_memory import SinceSpike
 from .starts import begin
 
 Synapse = TypeVar("Synapse", bound=nn.Module)
@@ -57,7 +58,8 @@ def neuron(settings: config.Fires) -> Neuron:
 
 def surrogate(settings: config.Surrogate) -> Surrogate:
     """A way to fire as the settings say."""
-    return SHAPES[settings.kind](settings.width, settings.scale)
+    kinds: dict[str, type[Surrogate]] = {**SHAPES, "stdb": SinceSpike}
+    return kinds[settings.kind](settings.width, settings.scale)
 
 
 def norm(settings: config.Net, channels: int, axes: int) -> nn.Module | None:

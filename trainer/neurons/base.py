@@ -172,8 +172,9 @@ class Neuron(Spiking):
         numbers = self.numbers()
         threshold = numbers.threshold
         assert threshold is not None
+        fire = self.surrogate.begun()
         law = real(
-            fire=lambda v: self.surrogate(v, threshold, self.compare),
+            fire=lambda v: fire(v, threshold, self.compare),
             refractory=self.refractory or None,
             **numbers.rest(),
         )
