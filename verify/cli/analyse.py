@@ -116,8 +116,7 @@ def heard(trained: "Trained", name: str | None) -> "DataSet":
 
     config = trained.config
     if name is None:
-        found = data.load(**config.data.model_dump(exclude={"steps", "encoder"}))
-        return data.encoded(found, config.data.encoder, config.seed)
+        return data.of(config.data, config.seed)
     return data_set(name, Input(trained.input_shape, trained.content), config)
 
 
