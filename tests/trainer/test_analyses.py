@@ -19,7 +19,7 @@ from spikeport.trainer.analyses import (
     rates,
     sharpness,
 )
-from spikeport.trainer.analyses.audit import gains, matching, variances
+from spikeport.trainer.analyses.audit import gains, matching, training_cost, variances
 from spikeport.trainer.analyses.extension import lengths
 from spikeport.trainer.analyses.landscape import filter_normalised, moving
 from spikeport.trainer.analyses.rates import Rate, Rates, sparsity
@@ -111,6 +111,13 @@ def test_table_3_compares_with_another_row_than_it_says(vector: Vector) -> None:
     assert matching(1.82, found) == ["vs_T2"]
 
 
+def test_training_at_fewer_steps_first_costs_half(vector: Vector) -> None:
+    _, expected = vector("tit_cost")
+    scratch, inherited = training_cost([(6, 300)]), training_cost([(2, 300), (6, 50)])
+    assert (scratch, inherited) == (expected["scratch"], expected["tit"])
+    assert inherited / scratch == expected["ratio"]
+
+
 def test_correlation_over_trainings() -> None:
     def run(own: float, total: float) -> PerStep:
         return PerStep((total,), (own,), 10, 1)
@@ -171,6 +178,8 @@ def test_rates_are_the_spikes_that_were_fired(learned: SpikingNet, blobs: DataSe
     point = (sum(found.spikes.values()), sum(found.spikes.values()) / 2, found.accuracy)
     silent = Rates({"lif1": Rate(0, 4)}, steps=1, samples=1, accuracy=0.1)
     assert sparsity([found, silent]) == [(0, 0, 0.1), pytest.approx(point)]
+    counted = Rates({"lif1": Rate(6, 4), "last": Rate(9, 3)}, steps=1, samples=2, accuracy=0.5)
+    assert sparsity([counted]) == [(3, 3, 0.5)]  # a readout that spikes is no hidden layer
     with pytest.raises(NetworkError, match="no layer of neurons"):
         rates(torch.nn.Sequential(torch.nn.Flatten(2), torch.nn.Linear(64, 3)), blobs, "test", 2)
 

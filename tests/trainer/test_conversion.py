@@ -1,7 +1,9 @@
 """A trained ANN and the spiking net that it becomes."""
 
 import copy
+import runpy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from spikeport.trainer.layers import held
 from spikeport.trainer.neurons import IF, Reset
 
 Vector = Callable[[str], tuple[dict[str, Any], dict[str, Any]]]
+EXAMPLE = Path(__file__).parents[2] / "examples" / "conversion.py"
 METHODS: tuple[Any, ...] = ("max", "percentile", "balance")
 
 
@@ -217,3 +220,19 @@ def test_norms_are_folded_with_their_epsilon() -> None:
     x = torch.rand(4, 2, 5, 5, dtype=torch.float64)
     assert len(folded) == 2 and torch.allclose(folded(x), layers(x), rtol=1e-12, atol=1e-12)
     assert np.isfinite(folded(x).detach().numpy()).all()
+
+
+@pytest.mark.slow
+def test_the_example(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every way of conversion is at most two points below its ANN where it should be."""
+    runpy.run_path(str(EXAMPLE), run_name="__main__")
+    before, _, *rows = capsys.readouterr().out.splitlines()
+    ann = float(before.split()[1])
+    found = {}
+    for line in rows:
+        name, *cells = [cell.strip() for cell in line.strip("| ").split("|")]
+        found[name] = list(map(float, cells))
+    assert ann > 95 and len(found) == 7
+    for name, accuracies in found.items():
+        at = 1 if "trained at" in name or "tandem" in name else 5
+        assert accuracies[at] > ann - 2, name

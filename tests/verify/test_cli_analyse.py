@@ -47,7 +47,7 @@ def spikeport(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]
 def refused(*words: str | Path, cwd: Path, says: str) -> None:
     """Exit status 2, one clear line, nothing written."""
     before = sorted(cwd.rglob("*"))
-    with contextlib.chdir(cwd):  # in this process: a start takes seconds
+    with contextlib.chdir(cwd):
         done = CliRunner().invoke(app, list(map(str, words)))
     assert done.exit_code == 2, (done.exit_code, done.stdout, done.stderr)
     lines = done.stderr.strip().splitlines()
@@ -61,8 +61,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a trained checkpoint."""
     folder = tmp_path_factory.mktemp("home")
     (folder / "config.toml").write_text(CONFIG)
-    done = spikeport("train", "config.toml", "--out", "run", "--json", cwd=folder)
-    assert done.returncode == 0, done.stderr
+    with contextlib.chdir(folder):  # in this process: a start takes seconds
+        done = CliRunner().invoke(app, ["train", "config.toml", "--out", "run", "--json"])
+    assert done.exit_code == 0, done.stderr
     (folder / "accuracy").write_text(str(json.loads(done.stdout)["test_accuracy"]))
     return folder
 
@@ -102,8 +103,9 @@ def test_pictures(home: Path, told: Any) -> None:
 
 def test_the_table(home: Path, told: Any) -> None:
     what = ["--what", "rates, energy", "--data", "digits", "--samples", "20"]
-    done = spikeport("analyse", "run/best.ckpt", *what, "--split", "validation", cwd=home)
-    assert done.returncode == 0, done.stderr
+    with contextlib.chdir(home):
+        done = CliRunner().invoke(app, ["analyse", "run/best.ckpt", *what, "--split", "validation"])
+    assert done.exit_code == 0, done.stderr
     assert "all, pooled" in done.stdout and "synaptic ops" in done.stdout
     assert "20 samples of 3 steps" in done.stdout
 

@@ -1,6 +1,6 @@
 """Claims that a paper prints, held against the numbers that it prints."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import pvariance, variance
 
 
@@ -24,6 +24,12 @@ def matching(claim: float, values: dict[str, float], digits: int = 2) -> list[st
     """Which values a printed number may be, cut or rounded to its digits."""
     unit = 10.0**-digits
     return [name for name, value in values.items() if abs(value - claim) < unit]
+
+
+def training_cost(stages: Iterable[tuple[int, int]]) -> int:
+    """Steps that a sample is simulated for in training: the sum of T * epochs over stages (T,
+    epochs), of which time inheritance (TET sec. 4.3) saves some."""
+    return sum(steps * epochs for steps, epochs in stages)
 
 
 def gains(accuracy: float, others: dict[str, float]) -> dict[str, float]:

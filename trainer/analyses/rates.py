@@ -21,6 +21,7 @@ from ..data import DataSet
 from ..evaluate import evaluating
 from ..readouts import MEAN_T, logits
 from ..record import recording
+from ..regularisers.choice import LAST
 from .batches import heard
 
 
@@ -64,8 +65,13 @@ class Rates:
 
     @property
     def spikes(self) -> dict[str, float]:
-        """Spikes of each layer in one sample: what Zenke & Vogels hold against accuracy."""
+        """Spikes of each layer in one sample."""
         return {name: r.spikes / self.samples for name, r in self.layers.items()}
+
+    @property
+    def hidden(self) -> list[float]:
+        """The same of the hidden layers, which a spiking readout is none of."""
+        return [spikes for name, spikes in self.spikes.items() if name != LAST]
 
 
 def rates(
@@ -95,5 +101,4 @@ def rates(
 def sparsity(found: Iterable[Rates]) -> list[tuple[float, float, float]]:
     """(spikes a sample of the hidden layers, each layer's mean, accuracy) of several models, from
     the most silent on: below some number of spikes accuracy falls (Zenke & Vogels 2021)."""
-    points = ((sum(r.spikes.values()), mean(r.spikes.values()), r.accuracy) for r in found)
-    return sorted(points)
+    return sorted((sum(r.hidden), mean(r.hidden), r.accuracy) for r in found)
