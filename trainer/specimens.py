@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..core import config
 from . import data
+from .conversion import convert, hybrid, in_tandem
 from .encoders.choice import ENCODERS
 from .evaluate import run_recorded
 from .joins import JOINS
@@ -43,6 +44,17 @@ SMALL = {  # of a family, so that the table takes minutes
     "sew": ["model.channels=4", "model.stages=1", "model.blocks=1"],
     "convmixer": ["model.channels=4", "model.depth=1"],
     "deep": ["model.channels=[4]", "model.blocks=2"],
+}
+
+
+CONVERSIONS: dict[str, Callable[[nn.Module, data.DataSet], nn.Module]] = {
+    "max": lambda ann, found: convert(ann, found, "max"),
+    "percentile": lambda ann, found: convert(ann, found, "percentile"),
+    "balance": lambda ann, found: convert(ann, found, "balance", steps=LONG),
+    "percentile, reset='value'": lambda ann, found: convert(ann, found, reset="value"),
+    "tandem": lambda ann, found: in_tandem(convert(ann, found)),
+    "hybrid": lambda ann, found: hybrid(ann, found, steps=LONG),
+    "hybrid, test_first=False": lambda ann, found: hybrid(ann, found, steps=LONG, test_first=False),
 }
 
 
@@ -87,6 +99,8 @@ def specimens() -> Iterator[Specimen]:
     for name in FAMILIES:
         given = [f"model.name={name}"]
         yield Specimen("family", name, lambda given=given: of_settings(given))  # type: ignore[misc]
+    for name, way in CONVERSIONS.items():
+        yield Specimen("conversion", name, lambda way=way: of_ann(way))  # type: ignore[misc]
     averaged = ["model.name=sew", "model.pool=avg"]
     yield Specimen("family", "sew, pool=avg", lambda: of_settings(averaged))
 
@@ -104,6 +118,24 @@ def of_settings(given: Sequence[str]) -> Made:
     torch.manual_seed(0)
     model = build(settings.model, found.shape, found.classes)
     return lively(model, found, steps)
+
+
+def of_ann(way: Callable[[nn.Module, data.DataSet], nn.Module]) -> Made:
+    """An ANN of every layer that can be converted, untrained, gone over to spikes."""
+    torch.manual_seed(0)
+    layers = (
+        nn.Conv2d(1, 4, 3, padding=1),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(64, 12),
+        nn.ReLU(),
+        nn.Linear(12, 10),
+    )
+    digits = data.load("digits")
+    model = way(nn.Sequential(*layers).eval(), digits)
+    return Made(model.eval(), digits.take(digits.indices("train")[:SAMPLES], LONG)[0])
 
 
 def of_neuron(make: Callable[[], nn.Module]) -> Made:
