@@ -99,10 +99,10 @@ def specimens() -> Iterator[Specimen]:
     for name in FAMILIES:
         given = [f"model.name={name}"]
         yield Specimen("family", name, lambda given=given: of_settings(given))  # type: ignore[misc]
-    for name, way in CONVERSIONS.items():
-        yield Specimen("conversion", name, lambda way=way: of_ann(way))  # type: ignore[misc]
     averaged = ["model.name=sew", "model.pool=avg"]
     yield Specimen("family", "sew, pool=avg", lambda: of_settings(averaged))
+    for name, way in CONVERSIONS.items():
+        yield Specimen("conversion", name, lambda way=way: of_ann(way))  # type: ignore[misc]
 
 
 def of_settings(given: Sequence[str]) -> Made:

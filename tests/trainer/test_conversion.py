@@ -13,6 +13,7 @@ from torch import nn
 
 import spikeport
 from spikeport.core.errors import ConfigError, DataError, UnsupportedNode
+from spikeport.core.settings.encoders import Poisson
 from spikeport.trainer import data as sets
 from spikeport.trainer.conversion import convert, cost
 from spikeport.trainer.conversion.chain import chain
@@ -202,6 +203,14 @@ def test_options_that_have_no_meaning(blobs: DataSet) -> None:
         convert(small, blobs, samples=0)
     with pytest.raises(DataError, match="'0' cannot take the data"):
         convert(nn.Sequential(nn.Linear(3, 9), nn.ReLU()), blobs)
+    for timed in (
+        sets.encoded(blobs, Poisson()),
+        DataSet(
+            "films", np.repeat(blobs.x[:, None], 2, 1), blobs.y, blobs.splits, 3, temporal=True
+        ),
+    ):
+        with pytest.raises(DataError, match="has samples in time"):
+            convert(small, timed)
     silent = copy.deepcopy(small)
     nn.init.zeros_(weights(silent, "1"))
     nn.init.constant_(weights(silent, "1", "bias"), -1)

@@ -20,8 +20,9 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from ...core.errors import ConfigError
+from ...core.errors import ConfigError, DataError
 from ..data import DataSet
+from ..data.encoded import Encoded
 from ..evaluate import accuracy, as_tensor
 from ..layers import AvgPool2d, Conv2d, Flatten, Linear, held
 from ..models import SpikingNet
@@ -75,7 +76,12 @@ def checked(method: str, reset: str, percentile: float, steps: int, samples: int
 
 
 def still(ann: nn.Module, data: DataSet, samples: int) -> Tensor:
-    """The first samples of the training split, [B, *shape]."""
+    """The first samples of the training split, [B, *shape]. DataError if they have time."""
+    if data.temporal or isinstance(data, Encoded):
+        raise DataError(
+            f"{data.name} has samples in time, and an ANN that is converted takes still ones; give "
+            "the data before its encoder"
+        )
     x, _ = data.take(data.indices("train")[:samples], 1)
     weight = next(ann.parameters(), torch.zeros(()))
     return as_tensor(x, weight.device, weight.dtype)[0]
