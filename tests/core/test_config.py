@@ -141,6 +141,7 @@ OTHERS: dict[str, str] = {  # a value for every key, other than the default
     "run.threads": "1",
     "run.deterministic": "false",
     "run.channels_last": "true",
+    "run.kernels": "eager",
     "run.progress": "false",
     "run.loggers": '["csv"]',
     "run.log_every": "10",

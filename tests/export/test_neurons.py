@@ -174,7 +174,9 @@ def test_a_smooth_spike_is_refused(loop: bool) -> None:
 
 
 def test_a_layer_nobody_knows_names_what_there_is() -> None:
-    with pytest.raises(UnsupportedNode, match="there are Neuron, Recurrent, Linear"):
+    with pytest.raises(
+        UnsupportedNode, match="there are Neuron, Recurrent, Add, And, Iand, Linear"
+    ):
         lower(nn.Sequential(nn.Softmax(-1)), (5,))
 
 
