@@ -26,7 +26,7 @@ from ...core import config
 from ...core.errors import ConfigError
 from ...core.settings import Section, TrainConfig
 
-SEED = "seed"
+SEED, CASE = "seed", "case"
 
 
 class Case(Section):
@@ -56,8 +56,7 @@ class Sweep(Section):
 
 @dataclass(frozen=True)
 class Cell:
-    """One run. case: '' where there are none; varied: key -> value, of grid and case; folder: its
-    name, which follows from all of its settings."""
+    """One run. case: '' where there are none; varied: its place in the grid, key -> value."""
 
     case: str
     varied: Mapping[str, Any]
@@ -65,19 +64,20 @@ class Cell:
 
     @property
     def folder(self) -> str:
-        """A readable part, and a digest of the settings without where they are computed."""
+        """Its name: a readable part, and a digest of the settings but for where and how they are
+        computed."""
         told = self.config.model_dump(mode="json", exclude={"run"})
         digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:10]
         return f"{self.case or 'cell'}-{digest}"
 
     def label(self) -> str:
         """What tells it from the others, without the seed."""
-        parts = [self.case] if self.case else []
-        return " ".join([*parts, *(f"{k}={v}" for k, v in self.grid().items())]) or "all"
+        return " ".join(v if k == CASE else f"{k}={v}" for k, v in self.keys().items()) or "all"
 
-    def grid(self) -> dict[str, Any]:
-        """Its place in the grid, without the seed."""
-        return {k: v for k, v in self.varied.items() if k != SEED}
+    def keys(self) -> dict[str, Any]:
+        """Case and place in the grid, without the seed."""
+        case = {CASE: self.case} if self.case else {}
+        return case | {k: v for k, v in self.varied.items() if k != SEED}
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,9 @@ def parse(
     cells = []
     for case in sweep.cases or (None,):
         for values in itertools.product(*sweep.grid.values()):
-            varied = dict(case.set) if case else {}
-            varied |= dict(zip(sweep.grid, values, strict=True))
-            given = [*others, *(f"{key}={_toml(value)}" for key, value in varied.items())]
+            varied = dict(zip(sweep.grid, values, strict=True))
+            whole = {**(case.set if case else {}), **varied}
+            given = [*others, *(f"{key}={_toml(value)}" for key, value in whole.items())]
             made = config.parse(text, origin, given, ("sweep", *beside))
             cells.append(Cell(case.name if case else "", varied, made))
     _different(cells, origin)
@@ -166,7 +166,8 @@ def _different(cells: list[Cell], origin: str) -> None:
     for cell in cells:
         if (other := seen.get(cell.config.to_toml())) is not None:
             raise ConfigError(
-                f"{origin}: cells {dict(other.varied)} and {dict(cell.varied)} are the same run"
+                f"{origin}: cells {other.label()!r} and {cell.label()!r}, seed {cell.config.seed}, "
+                "are the same run"
             )
         seen[cell.config.to_toml()] = cell
 

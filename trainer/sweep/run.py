@@ -1,12 +1,14 @@
 """All cells of a sweep, side by side, one thread each. Cells that are done are not run again."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 
 from ...core.errors import ConfigError
 from ...core.files import written_whole
@@ -71,7 +73,7 @@ def run(plan: Plan, out: Path, jobs: int = 1, tell: Told | None = None) -> Resul
 def processes(count: int) -> Iterator[ProcessPoolExecutor]:
     """Fresh ones, that share nothing with this process; what is not begun is dropped on an error
     or Ctrl-C, and those at work are ended."""
-    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(count, get_context("spawn"), leave_with_parent)
     try:
         yield pool
     except BaseException:
@@ -81,6 +83,19 @@ def processes(count: int) -> Iterator[ProcessPoolExecutor]:
             child.terminate()
         raise
     pool.shutdown()
+
+
+def leave_with_parent() -> None:
+    """End this process as soon as the one that began it is gone, were it killed: nobody would
+    ever give it work again."""
+    parent = parent_process()
+    assert parent is not None
+
+    def leave() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=leave, daemon=True).start()
 
 
 def outcome(task: "Future[Found]") -> Found:

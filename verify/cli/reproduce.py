@@ -82,26 +82,8 @@ def grouped(result: "Result") -> tuple["Group", ...]:
     """The cells of every point of the grid together."""
     from ..reproduce.claims import Group
 
-    made = []
-    for label, cells in result.plan.groups().items():
-        keys = {"case": cells[0].case} if cells[0].case else {}
-        own = cells[0].grid()
-        named = {k: v for k, v in own.items() if not cells[0].case or k in _grid(result)}
-        made.append(Group(label, {**keys, **named}, group(result, label)))
-    return tuple(made)
-
-
-def _grid(result: "Result") -> set[str]:
-    """Keys that vary within a case, too: those of the grid."""
-    cells = result.plan.cells
-    return {
-        key
-        for cell in cells
-        for other in cells
-        if cell.case == other.case
-        for key in cell.grid()
-        if cell.grid()[key] != other.grid().get(key)
-    }
+    plan = result.plan.groups().items()
+    return tuple(Group(label, cells[0].keys(), group(result, label)) for label, cells in plan)
 
 
 def written(outcome: "Outcome", folder: Path) -> None:

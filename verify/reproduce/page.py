@@ -92,5 +92,5 @@ def cell(group: Group, name: str) -> str:
 
 
 def short(key: str) -> str:
-    """The last word of a dotted key."""
-    return key.rpartition(".")[2]
+    """The last two words of a dotted key."""
+    return ".".join(key.split(".")[-2:])
