@@ -139,7 +139,9 @@ def _located(location: Sequence[int | str], raw: Mapping[str, Any]) -> tuple[lis
     path: list[str] = []
     value: Any = raw
     for step in location:
-        if isinstance(value, dict) and step in value:
+        inside = isinstance(value, dict) and step in value
+        listed = isinstance(value, list | tuple) and isinstance(step, int)
+        if inside or (listed and isinstance(value[step], dict)):  # a table of a list of tables
             path.append(str(step))
             value = value[step]
     return path, value

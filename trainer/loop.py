@@ -16,6 +16,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from .norms import data_dependent_start
 from .optimiser import learning_rate, optimiser
 from .regularisers import listening, regularised
 from .spiking import heard_in_time
+from .stages import Phase, cost, phase_at, phases
 
 
 def fit(
@@ -58,8 +60,8 @@ def fit(
         run = Run.begin(config, Path(out), resume, dataset, start)
         batches = len(run.order(0))
         try:
-            with progress(config.train.epochs * batches, run.leads and config.run.progress) as tell:
-                while run.epoch < config.train.epochs:
+            with progress(run.epochs * batches, run.leads and config.run.progress) as tell:
+                while run.epoch < run.epochs:
                     run.train(tell)
                     run.validate()
                     run.keep()
@@ -109,7 +111,7 @@ class Run:
         seed_all(config.seed)
         net = checkpoint.fresh(config, dataset.shape, dataset.classes, begun)
         check_fit(net, fabric.device.type, dataset, config)
-        heard_in_time(net, config.data.steps)
+        heard_in_time(net, min(phase.steps for phase in phases(config)))
         if config.run.channels_last:
             net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         together(fabric, lambda: claim(config, out, resume))
@@ -121,6 +123,16 @@ class Run:
         if last is not None:
             run.restore(last)
         return run
+
+    @cached_property
+    def phases(self) -> tuple[Phase, ...]:
+        """The stages of the run."""
+        return phases(self.config)
+
+    @property
+    def epochs(self) -> int:
+        """Of all stages."""
+        return self.phases[-1].end
 
     @property
     def leads(self) -> bool:
@@ -145,19 +157,23 @@ class Run:
     def train(self, tell: Tell) -> None:
         """One epoch."""
         config, start = self.config.train, time.monotonic()
+        phase = phase_at(self.phases, self.epoch)
+        if self.epoch == phase.first and phase.begins_schedule:
+            self.optimiser.optimizer.state.clear()  # Fabric's wrapper has a copy of its own
         seed_all(self.config.seed, self.epoch, self.fabric.global_rank)
         batches, losses = self.order(self.epoch), 0.0
         samples = self.dataset.drawn(self.epoch + 1)
         self.model.train()
         for number, indices in enumerate(batches):
-            rate = learning_rate(config, self.epoch + number / len(batches), len(batches))
+            at = self.epoch - phase.origin + number / len(batches)
+            rate = learning_rate(phase.schedule, at, len(batches))
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
-            x, y = samples.take(indices, self.config.data.steps)
+            x, y = samples.take(indices, phase.steps)
             labels = torch.from_numpy(y).to(self.fabric.device)
             with listening(self.net, config.regularisers) as heard:
                 outputs = self.model(as_tensor(x, self.fabric.device))
-            loss = self.minimised(outputs, labels, heard)
+            loss = self.minimised(outputs, labels, heard, phase.loss)
             losses += (value := self.checked(loss, number, len(batches)))
             self.optimiser.zero_grad()
             self.fabric.backward(loss)
@@ -172,10 +188,12 @@ class Run:
         self.loss = losses / len(batches)
         self.seconds += time.monotonic() - start
 
-    def minimised(self, outputs: Tensor, labels: Tensor, heard: list[Tensor]) -> Tensor:
+    def minimised(
+        self, outputs: Tensor, labels: Tensor, heard: list[Tensor], loss_name: str
+    ) -> Tensor:
         """The loss with what is added to it."""
         train = self.config.train
-        how = train.loss, train.mse_weight, train.mse_target, train.targets
+        how = loss_name, train.mse_weight, train.mse_target, train.targets
         loss = total(outputs, labels, *how)
         added = regularised(self.net, train.regularisers, heard)
         return loss if added is None else loss + added
@@ -184,7 +202,7 @@ class Run:
         """What the bar says."""
         best = self.best.get("validation_accuracy")
         found = f", validation {best:.2%}" if isinstance(best, float) else ""
-        return f"epoch {self.epoch + 1}/{self.config.train.epochs}, loss {loss:.3f}{found}"
+        return f"epoch {self.epoch + 1}/{self.epochs}, loss {loss:.3f}{found}"
 
     def checked(self, loss: Tensor, number: int, batches: int) -> float:
         """The loss as a number, the same in every process; TrainingError if it is none."""
@@ -207,21 +225,22 @@ class Run:
         if self.fabric.world_size > 1:
             for moments in self.net.buffers():
                 moments.copy_(self.fabric.broadcast(moments))
-        self.accuracy = self.accuracy_on("validation")
+        steps = phase_at(self.phases, self.epoch - 1).steps
+        self.accuracy = self.accuracy_on("validation", steps)
         self.seconds += time.monotonic() - start
         found = {"train_loss": self.loss, "validation_accuracy": self.accuracy}
         self.fabric.log_dict(found, self.epoch * len(self.order(0)))
         for logger in self.fabric.loggers:
             logger.save()
 
-    def accuracy_on(self, split: str) -> float:
+    def accuracy_on(self, split: str, steps: int) -> float:
         """Share of a split that is right, counted over all processes."""
         with self.fabric.autocast():
             right = correct(
                 self.net,
                 self.dataset,
                 split,
-                self.config.data.steps,
+                steps,
                 batch=self.config.run.eval_batch,
                 share=self.share,
             )
@@ -235,13 +254,17 @@ class Run:
         return float(reduced)
 
     def keep(self) -> None:
-        """Write best.ckpt if this epoch is the best so far, then last.ckpt."""
+        """Write best.ckpt if this epoch is the best of the last stage so far, then last.ckpt.
+
+        Earlier stages may have other steps; what is deployed has those of the last."""
         if not all(bool(torch.isfinite(v).all()) for v in self.net.state_dict().values()):
             raise TrainingError(
                 f"weights are no longer finite after epoch {self.epoch}; {self.last_good()}. "
                 f"Lower train.lr (now {self.config.train.lr}) or set train.clip"
             )
+        counts = self.epoch > self.phases[-1].first
         better = not self.best or self.accuracy > float(self.best["validation_accuracy"])
+        better = counts and better
         if better:
             self.best = {"epoch": self.epoch, "validation_accuracy": self.accuracy}
         if self.leads:
@@ -283,12 +306,16 @@ class Run:
 
     def end(self) -> Trained:
         """The best model, reported on the test split."""
+        steps = self.config.data.steps
+        at_last = self.accuracy_on("test", steps)
         best = checkpoint.load(self.out / "best.ckpt")
         self.net.load_state_dict(best.model.state_dict())
         metrics: Metrics = {
             **self.best,
-            "test_accuracy": self.accuracy_on("test"),
+            "test_accuracy": self.accuracy_on("test", steps),
+            "last_test_accuracy": at_last,  # of the last epoch, whatever validation says
             "epochs": self.epoch,
+            "step_epochs": cost(self.phases),
             "seconds": round(self.seconds, 3),
             "parameters": sum(p.numel() for p in self.net.parameters()),
             "seed": self.config.seed,

@@ -7,15 +7,16 @@ from torch import nn
 
 from ..core.settings import Train
 from .layers import Whole
+from .optimisers import SMORMS3, AdaBelief
 
 
 def optimiser(model: nn.Module, train: Train) -> torch.optim.Optimizer:
     """The optimiser of a model's parameters. Weight decay pulls at weights only: not at biases,
     norms or the numbers of neurons, which have no business at zero.
 
-    It is added to the gradient (sgd, adam: g + weight_decay w) or decoupled from it (adamw: w
-    shrinks by lr weight_decay). The thesis' loss term lambda |w|^2 is train.regularisers.l2,
-    whose gradient is 2 lambda w.
+    It is added to the gradient (sgd, adam, smorms3, adabelief-0.0.5: g + weight_decay w) or
+    decoupled from it (adamw, adabelief: w shrinks by lr weight_decay). The thesis' loss term
+    lambda |w|^2 is train.regularisers.l2, whose gradient is 2 lambda w.
     """
     weights = decayed(model)
     ours = {id(p) for p in weights}
@@ -29,6 +30,12 @@ def optimiser(model: nn.Module, train: Train) -> torch.optim.Optimizer:
         return torch.optim.SGD(groups, train.lr, train.momentum)
     if train.optimiser == "adam":
         return torch.optim.Adam(groups, train.lr)
+    if train.optimiser == "smorms3":
+        return SMORMS3(groups, train.lr)
+    if train.optimiser == "adabelief":
+        return AdaBelief(groups, train.lr)
+    if train.optimiser == "adabelief-0.0.5":
+        return AdaBelief(groups, train.lr, eps=1e-8, decoupled=False, rectify=False)
     return torch.optim.AdamW(groups, train.lr)
 
 

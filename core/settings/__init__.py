@@ -40,7 +40,7 @@ from .neurons import (
     Zenke,
 )
 from .run import Run
-from .training import SPIKE_LOSSES, LossName, Regularisers, SpikeTargets, Train
+from .training import SPIKE_LOSSES, LossName, Regularisers, SpikeTargets, Stage, Train
 from .whole import TrainConfig
 
 __all__ = [
@@ -86,6 +86,7 @@ __all__ = [
     "SpikeTargets",
     "SpikingJelly",
     "Srm",
+    "Stage",
     "Surrogate",
     "Train",
     "TrainConfig",

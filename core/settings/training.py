@@ -33,7 +33,17 @@ class Regularisers(Section):
 
 
 LossName = Literal["sdt", "tet", "max", "sum", "first-spike", "spike-time", "spike-count"]
+OptimiserName = Literal["adam", "adamw", "sgd", "adabelief", "adabelief-0.0.5", "smorms3"]
 SPIKE_LOSSES = ("first-spike", "spike-time", "spike-count")  # that need spikes as outputs
+
+
+class Stage(Section):
+    """Epochs that come before those of [train] itself, with what is other in them."""
+
+    epochs: Count
+    steps: Annotated[int, Field(ge=0)] = 0  # T; 0: data.steps
+    lr: NotNegative = 0.0  # a schedule and an optimiser of its own; 0: those of what follows
+    loss: LossName | Literal[""] = ""  # "": train.loss
 
 
 class Train(Section):
@@ -41,7 +51,7 @@ class Train(Section):
 
     epochs: Count = 20
     batch: Count = 64  # over all processes together
-    optimiser: Literal["adam", "adamw", "sgd"] = "adamw"
+    optimiser: OptimiserName = "adamw"
     lr: Positive = 2e-3
     weight_decay: NotNegative = 0.0
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9  # sgd only
@@ -52,6 +62,7 @@ class Train(Section):
     mse_target: Annotated[float, Field(allow_inf_nan=False)] = 1.0  # what outputs are drawn to
     clip: NotNegative = 0.0  # largest norm of the gradient; 0: no limit
     data_start: bool = False  # weight norm: first outputs of mean 0 and variance 1
+    before: tuple[Stage, ...] = ()  # earlier stages: fewer steps (TIT), another loss
     targets: SpikeTargets = SpikeTargets()
     regularisers: Regularisers = Regularisers()
 

@@ -33,6 +33,22 @@ class TrainConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _stages_fit(self) -> Self:
+        for number, stage in enumerate(self.train.before, 1):
+            if stage.steps not in (0, self.data.steps) and self.model.norm == "bntt":
+                raise ValueError(
+                    f"train.before has {stage.steps} steps in stage {number}, and model.norm "
+                    f"'bntt' has weights for {self.data.steps}; take bn"
+                )
+            if stage.loss in SPIKE_LOSSES and self.model.readout not in SPIKING_READOUTS:
+                raise ValueError(
+                    f"train.before has loss {stage.loss!r} in stage {number}, which looks at "
+                    f"output spikes, and model.readout is {self.model.readout!r}; take count or "
+                    "first"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _losses_fit(self) -> Self:
         loss, readout = self.train.loss, self.model.readout
         if loss in SPIKE_LOSSES and readout not in SPIKING_READOUTS:

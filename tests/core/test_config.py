@@ -119,6 +119,7 @@ OTHERS: dict[str, str] = {  # a value for every key, other than the default
     "train.mse_target": "0.5",
     "train.clip": "1.0",
     "train.data_start": "true",
+    "train.before": '[{epochs = 2, steps = 2, lr = 0.5, loss = "sdt"}]',
     "train.targets.true": "0.5",
     "train.targets.false": "0.1",
     "train.targets.tau": "2.0",
