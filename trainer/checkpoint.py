@@ -61,7 +61,8 @@ def fresh(
 
 
 def save(path: Path, trained: Trained) -> None:
-    """Write a checkpoint, whole or not at all."""
+    """Write a checkpoint, whole or not at all. CheckpointError if it cannot be written, as on a
+    full disk; what was there is left as it was."""
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -76,8 +77,15 @@ def save(path: Path, trained: Trained) -> None:
     }
     if trained.start is not None:
         content["start"] = trained.start.to_tensors()
-    with written_whole(path) as part:
-        torch.save(content, part)
+    try:
+        with written_whole(path) as part:
+            torch.save(content, part)
+    except (OSError, RuntimeError) as error:  # torch's writer turns the first into the second
+        reason = " ".join(str(error).split())[:200]
+        left = f"{path} is as it was before" if path.exists() else "nothing of it is left"
+        raise CheckpointError(
+            f"{path} cannot be written: {reason}; {left}. Make room and resume"
+        ) from error
 
 
 def load(path: Path) -> Trained:

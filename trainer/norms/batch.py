@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..layers import is_static, over_time
+from . import together
 
 MOMENTUM = 0.1
 EPS = 1e-5
@@ -69,9 +70,10 @@ def _normalised(norm: _BatchNorm, x: Tensor, factor: float, axes: int) -> Tensor
         return _apply(norm, x, factor, axes, norm.running_var)
     if norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)
-    once = x[0].numel() // x.shape[2] if x.ndim > 2 else 0  # values per channel and step
     if not is_static(x):
         return _apply(norm, x, factor, axes, norm.running_var)
+    own = x[0].numel() // x.shape[2] if x.ndim > 2 else 0  # values per channel and step
+    once = int(together.count(own, x))
     if once == 1:  # one value has no variance, its T copies have: 0
         return _apply(norm, x.contiguous(), factor, axes, norm.running_var)
     assert norm.running_var is not None
@@ -89,6 +91,9 @@ def _apply(norm: _BatchNorm, x: Tensor, factor: float, axes: int, var: Tensor | 
     def per_sample(values: Tensor) -> Tensor:
         weight = norm.weight if factor == 1 else norm.weight * factor
         how = norm.training, norm.momentum or 0.0, norm.eps
+        if norm.training and together.shared():
+            running = norm.running_mean, var
+            return together.batch_norm(values, running, weight, norm.bias, *how[1:])
         return F.batch_norm(values, norm.running_mean, var, weight, norm.bias, *how)
 
     return over_time(per_sample, x, axes)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..layers import Whole, channel_axes, held, is_static, per_channel
+from . import together
 from .batch import MOMENTUM
 
 
@@ -35,7 +36,7 @@ class MeanOnlyBatchNorm(Whole):
     def _normed(self, x: Tensor, axes: tuple[int, ...]) -> Tensor:
         mean = self.running_mean
         if self.training:
-            mean = x.mean(axes)
+            mean = together.mean(x, axes)
             with torch.no_grad():
                 self.running_mean.lerp_(mean.to(self.running_mean.dtype), MOMENTUM)
         y = x - per_channel(mean, x)

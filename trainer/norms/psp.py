@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ...core.errors import ConfigError
 from ..layers import Whole, channel_axes, held, is_static, per_channel
+from . import together
 from .batch import MOMENTUM
 
 LAMBDA = 0.1
@@ -67,7 +68,7 @@ class PspBatchNorm(_PspNorm):
         found = self.running
         if self.training:
             second = self.moment == "second"
-            found = x.square().mean(axes) if second else x.var(axes, correction=0)
+            found = _second(x, axes) if second else _variance(x, axes)
             self._follow(found)
         return x / per_channel(torch.sqrt(found + self.lam), x)
 
@@ -97,7 +98,7 @@ class PspLayerNorm(_PspNorm):
             return x / torch.sqrt(self.running + self.lam)
         each = x.square().flatten(2).mean(2)  # [T, B]
         if self.training:
-            self._follow(each.mean())
+            self._follow(together.mean(each))
         if self.over == "causal":
             steps = torch.arange(1, len(x) + 1, dtype=x.dtype, device=x.device)
             found = each.cumsum(0) / steps[:, None]
@@ -108,6 +109,16 @@ class PspLayerNorm(_PspNorm):
 
     def extra_repr(self) -> str:
         return f"lam={self.lam}, over={self.over}"
+
+
+def _second(x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    return together.mean(x.square(), axes)
+
+
+def _variance(x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    if not together.shared():
+        return x.var(axes, correction=0)
+    return together.mean((x - per_channel(together.mean(x, axes), x)).square(), axes)
 
 
 def effective_threshold(found: Tensor, lam: float, threshold: float, refractory: Tensor) -> Tensor:

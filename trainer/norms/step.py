@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ...core.errors import NetworkError
 from ..layers import Whole, channel_axes
+from . import together
 from .batch import MOMENTUM
 
 EPS = 1e-4
@@ -45,6 +46,8 @@ class BNTT(Whole):
 
     def _step(self, t: int, x: Tensor) -> Tensor:
         mean, var = self.running_mean[t], self.running_var[t]
+        if self.training and together.shared():
+            return together.batch_norm(x, (mean, var), self.weight[t], None, MOMENTUM, self.eps)
         return F.batch_norm(x, mean, var, self.weight[t], None, self.training, MOMENTUM, self.eps)
 
     def gains(self) -> Tensor:

@@ -1,0 +1,75 @@
+"""Two processes see what one would: the same losses with every norm, on still and moving input."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# Real processes: Lightning Fabric starts them with gloo, as `spikeport train` does.
+SCRIPT = """
+import json, sys
+from pathlib import Path
+from spikeport.core.config import parse
+from spikeport.trainer.loop import Run, fit
+
+losses, checked = [], Run.checked
+
+def noting(run, loss, number, batches):
+    value = checked(run, loss, number, batches)
+    losses.append(value)
+    return value
+
+Run.checked = noting
+out, devices = sys.argv[1], sys.argv[2]
+found = {}
+for words in json.loads(sys.argv[3]):
+    config = parse('''
+[data]
+steps = 3
+samples = 60
+validation_samples = 20
+[model]
+channels = [3]
+[train]
+batch = 20
+epochs = 2
+lr = 0.01
+[run]
+accelerator = "cpu"
+progress = false
+loggers = []
+threads = 1
+''', "here", [*words, f"run.devices={devices}"])
+    losses.clear()
+    made = fit(config, Path(out) / str(len(found)))
+    found[" ".join(words)] = [list(losses), float(made.metrics["last_test_accuracy"])]
+if made.metrics["processes"] == int(devices):
+    (Path(out) / "told.json").write_text(json.dumps(found))
+"""
+NORMS = ["bn", "tdbn", "mobn", "wn-mobn", "psp-bn", "psp-ln-calibrated", "none"]
+CASES = [[f"model.norm={norm}"] for norm in NORMS]
+CASES += [["model.norm=bntt", "model.norm_steps=3"], ["model.norm=bn", "data.encoder=poisson"]]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, list[float]]]:
+    """case -> losses, of one process and of two."""
+    found = []
+    for devices in ("1", "2"):
+        out = tmp_path_factory.mktemp(f"processes{devices}")
+        file = out / "script.py"
+        file.write_text(SCRIPT)
+        command = [sys.executable, str(file), str(out), devices, json.dumps(CASES)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        assert done.returncode == 0, done.stderr[-3000:]
+        found.append(json.loads((Path(out) / "told.json").read_text()))
+    return found
+
+
+@pytest.mark.parametrize("case", [" ".join(words) for words in CASES])
+def test_losses_are_those_of_one_process(case: str, told: list[dict[str, list[float]]]) -> None:
+    (ones, _), (twos, _) = (found[case] for found in told)
+    assert len(ones) == len(twos) == 6  # type: ignore[arg-type]
+    assert twos == pytest.approx(ones, abs=1e-5)
