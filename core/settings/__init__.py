@@ -5,8 +5,18 @@ what does not fit.
 """
 
 from .base import Section
-from .data import Data, Manifolds
-from .encoders import AnyEncoder, Current, Dct, Direct, Latency, LatencyLinear, LatencyLog, Poisson
+from .data import Data, Manifolds, Sound
+from .encoders import (
+    AnyEncoder,
+    Current,
+    Dct,
+    Direct,
+    Latency,
+    LatencyLinear,
+    LatencyLog,
+    Poisson,
+    Saccades,
+)
 from .finetune import FineTune
 from .nets import (
     SPIKING_READOUTS,
@@ -45,6 +55,7 @@ from .whole import TrainConfig
 
 __all__ = [
     "StartName",
+    "Saccades",
     "SewNet",
     "ResNet",
     "Manifolds",
@@ -83,6 +94,7 @@ __all__ = [
     "SPIKING_READOUTS",
     "Section",
     "Soft",
+    "Sound",
     "SpikeTargets",
     "SpikingJelly",
     "Srm",

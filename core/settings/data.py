@@ -22,10 +22,18 @@ class Manifolds(Section):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0  # of the manifolds and the points on them
 
 
+class Sound(Section):
+    """Of data.name = spoken-digits: what a recording's mel bands become in data.steps steps."""
+
+    kind: Literal["current", "crossings", "latency"] = "current"
+    bands: Count = 40
+    levels: Annotated[int, Field(ge=2)] = 4  # crossings only
+
+
 class Data(Section):
     """What is learned from."""
 
-    name: str = "digits"  # digits, fashion-mnist, random-manifolds, or the path of an .npz file
+    name: str = "digits"  # one of docs/data.md, or the path of an .npz file
     folder: str = ""  # where the files of a named set lie; empty: the usual places
     download: bool = False  # fetch missing files
     steps: Count = 4  # T
@@ -34,4 +42,5 @@ class Data(Section):
     samples: Annotated[int, Field(ge=0)] = 0  # of the train split, the first so many; 0: all
     validation_samples: Annotated[int, Field(ge=0)] = 0  # of that split; 0: all
     manifolds: Manifolds = Manifolds()  # random-manifolds only
+    sound: Sound = Sound()  # spoken-digits only
     encoder: AnyEncoder = Direct()  # how a still sample becomes T steps

@@ -54,12 +54,20 @@ class Current(Section):
     kind: Literal["current"] = "current"
 
 
+class Saccades(Section):
+    """An event camera that moves before the image: spikes of brighter and darker pixels."""
+
+    kind: Literal["saccades"] = "saccades"
+    amplitude: Positive = 3.0  # pixels, of the gaze
+    threshold: Positive = 0.2  # of the logarithm of brightness
+
+
 def _by_name(given: Any) -> Any:
     return {"kind": given} if isinstance(given, str) else given
 
 
 AnyEncoder = Annotated[
-    Direct | Poisson | Latency | LatencyLinear | LatencyLog | Dct | Current,
+    Direct | Poisson | Latency | LatencyLinear | LatencyLog | Dct | Saccades | Current,
     Field(discriminator="kind"),
     BeforeValidator(_by_name),
 ]

@@ -193,7 +193,7 @@ def test_a_tone_is_loudest_in_its_band() -> None:
 
 # --- data sets ---------------------------------------------------------------------------------
 
-SPIKES = {"poisson", "latency", "latency-linear", "latency-log"}
+SPIKES = {"saccades", "poisson", "latency", "latency-linear", "latency-log"}
 
 
 @pytest.mark.parametrize("kind", ENCODERS)

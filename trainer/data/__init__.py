@@ -4,20 +4,23 @@ from pathlib import Path
 
 from ...core.errors import DataError
 from ...core.settings import Data
-from . import digits, fashion_mnist, manifolds, npz
+from . import cifar, digits, fashion_mnist, manifolds, npz, spoken_digits
 from .dataset import DataSet
 from .encoded import encoded
 from .limit import limited
 from .npz import Content
 
 __all__ = ["NAMES", "DataSet", "encoded", "load", "named", "of"]
-NAMES = ("digits", "fashion-mnist", manifolds.NAME)
+NAMES = ("digits", "fashion-mnist", *cifar.FORMS, spoken_digits.NAME, manifolds.NAME)
 
 
 def named(settings: Data) -> DataSet:
     """The data set that a table [data] names, before its encoder."""
     if settings.name == manifolds.NAME:
         return limited(manifolds.load(settings.manifolds, settings.steps), settings)
+    if settings.name == spoken_digits.NAME:
+        heard = spoken_digits.load(settings.folder, settings.sound, settings.steps)
+        return limited(heard, settings)
     how = settings.model_dump(include={"name", "folder", "download", "temporal", "content"})
     return limited(load(**how), settings)
 
@@ -43,6 +46,10 @@ def load(
         return digits.load()
     if name == manifolds.NAME:
         return manifolds.load()
+    if name == spoken_digits.NAME:
+        return spoken_digits.load(folder)
+    if name in cifar.FORMS:
+        return cifar.load(name, folder)
     if name == "fashion-mnist":
         return fashion_mnist.load(folder, download)
     if name.endswith(".npz"):

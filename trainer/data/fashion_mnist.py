@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import DataError
+from . import places
 from .dataset import DataSet
 from .download import fetch_gz
 from .idx import read
@@ -53,16 +54,7 @@ def load(folder: str = "", download: bool = False) -> DataSet:
 
 def folders(folder: str = "") -> list[Path]:
     """The folders that are looked in, in order."""
-    if folder:
-        return [Path(folder, inside) for inside in INSIDE]
-    own = os.environ.get("SPIKEPORT_DATA")
-    bases = [*([Path(own)] if own else []), _cache() / "spikeport", _cache() / "torchvision"]
-    bases += [Path("data"), Path.home() / "data"]
-    return [*(base / inside for base in bases for inside in INSIDE), DEBIAN]
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return places.folders(folder, INSIDE) + ([] if folder else [DEBIAN])
 
 
 def _file(place: Path, name: str) -> Path | None:
@@ -71,8 +63,7 @@ def _file(place: Path, name: str) -> Path | None:
 
 def _found(folder: str) -> Path | None:
     """The first folder with all four files."""
-    places = folders(folder)
-    return next((p for p in places if all(_file(p, name) for name in FILES)), None)
+    return next((p for p in folders(folder) if all(_file(p, name) for name in FILES)), None)
 
 
 def _read(place: Path, name: str, axes: int) -> NDArray[np.uint8]:
@@ -83,7 +74,7 @@ def _read(place: Path, name: str, axes: int) -> NDArray[np.uint8]:
 
 def _downloaded(folder: str) -> Path:
     own = os.environ.get("SPIKEPORT_DATA")
-    place = Path(folder or own or _cache() / "spikeport")
+    place = Path(folder or own or places.cache() / "spikeport")
     place = place if folder else place / "fashion-mnist"
     for name, sha256 in FILES.items():
         if _file(place, name) is None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ...core import settings as config
 from ...core.errors import DataError
 from ..methods import Answer
-from . import dct, latency, rate
+from . import camera, dct, latency, rate
 
 Samples = NDArray[np.float32]
 Uniforms = Callable[[tuple[int, ...]], NDArray[np.float64]]  # shape -> [B, *shape] in [0, 1)
@@ -57,6 +57,16 @@ def _dct(
 ) -> NDArray[np.floating]:
     values = dct_values(x, steps, given)
     return values if limits is None else dct.signed_spikes(values, *limits)
+
+
+def _saccades(x: Samples, steps: int, given: config.Saccades, _: Uniforms, __: Limits) -> Samples:
+    return camera.saccades(x, steps, given.amplitude, given.threshold)
+
+
+def _two_polarities(shape: Shape, given: config.Saccades) -> Shape:
+    if len(shape) != 3:
+        raise DataError(f"encoder 'saccades' takes images [C, H, W], not {list(shape)}")
+    return (2, *shape[1:])
 
 
 def _current(x: Samples, steps: int, _: Any, __: Uniforms, ___: Limits) -> Samples:
@@ -112,5 +122,6 @@ ENCODERS: dict[str, Encoder] = {
         shape=lambda shape, given: dct.output_shape(shape, given.stride),
         content=lambda given: "analogue",
     ),
+    "saccades": Encoder(_saccades, Answer("host", BINARY), _two_polarities, _spikes),
     "current": Encoder(_current, Answer("host", GRADED), _without_time),
 }
