@@ -1,13 +1,17 @@
 """The folder of a run: whose it is, and what it was begun with."""
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, TrainingError
 from ..core.files import written_whole
 from ..core.settings import TrainConfig
 
 RESULTS = ("last.ckpt", "best.ckpt", "metrics.json")
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no room, for one reason or another
 
 
 def claim(config: TrainConfig, out: Path, resume: bool) -> None:
@@ -43,6 +47,22 @@ def flat(table: dict[str, Any], prefix: str) -> dict[str, Any]:
         inner = flat(value, f"{prefix}{name}.") if isinstance(value, dict) else None
         found |= {f"{prefix}{name}": value} if inner is None else inner
     return found
+
+
+@contextmanager
+def room(out: Path) -> Iterator[None]:
+    """TrainingError where there is no room for a file of the block, logs included."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        last = out / "last.ckpt"
+        left = f"{last} is that of the last whole epoch" if last.exists() else "no checkpoint yet"
+        raise TrainingError(
+            f"{error.filename or f'a log in {out}'} cannot be written: {error.strerror}; {left}. "
+            "Make room and resume"
+        ) from error
 
 
 def write_text(path: Path, text: str) -> None:

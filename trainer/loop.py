@@ -30,7 +30,7 @@ from . import checkpoint, data
 from .checkpoint import Metrics, Trained
 from .evaluate import as_tensor, correct
 from .finetune import check_fit, started
-from .folder import check_same, claim, write_text
+from .folder import check_same, claim, room, write_text
 from .graph import Start
 from .losses import total
 from .machine import seed_all, settled
@@ -54,9 +54,10 @@ def fit(
     resume: go on from out/last.ckpt, if there is one. dataset: instead of the one config.data
     names. start: gives the graph that config.finetune goes on from; a run that is resumed has
     its own. ConfigError if the folder holds a run and resume is not asked for, or holds one with
-    other settings; TrainingError if the loss is not a number; DataError from the data.
+    other settings; TrainingError if the loss is not a number or a disk is full; DataError from the
+    data.
     """
-    with settled(config.run):
+    with settled(config.run), room(Path(out)):
         run = Run.begin(config, Path(out), resume, dataset, start)
         batches = len(run.order(0))
         try:

@@ -33,7 +33,7 @@ channels = [4]
 epochs = 3
 [run]
 progress = false
-loggers = []
+''' + f"loggers = {sys.argv[3:]}" + '''
 ''')
 try:
     fit(config, Path(sys.argv[1]), resume=True)
@@ -42,8 +42,8 @@ except SpikeportError as error:
 """
 
 
-def run(out: Path, limit: int) -> str:
-    command = [sys.executable, "-c", SCRIPT, str(out), str(limit)]
+def run(out: Path, limit: int, *loggers: str) -> str:
+    command = [sys.executable, "-c", SCRIPT, str(out), str(limit), *loggers]
     return subprocess.check_output(command, text=True)
 
 
@@ -60,3 +60,15 @@ def test_the_last_checkpoint_stays_and_the_run_goes_on(tmp_path: Path) -> None:
     ends = [checkpoint.load(tmp_path / n / "last.ckpt").model for n in ("run", "whole")]
     digests = {checkpoint.trained_digest(model) for model in ends}
     assert len(digests) == 1
+
+
+def test_a_log_without_room_is_told_in_one_line_and_leaves_the_last_checkpoint(
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "run"
+    told = run(out, 0, "csv", "tensorboard")
+    assert told.startswith("TrainingError") and told.count("\n") == 1
+    assert f"{out / 'last.ckpt'} is that of the last whole epoch. Make room and resume" in told
+    assert checkpoint.load(out / "last.ckpt").state["epoch"] == 1
+    assert run(out, -1, "csv", "tensorboard") == ""
+    assert checkpoint.load(out / "last.ckpt").state["epoch"] == 3
