@@ -179,7 +179,7 @@ class Run:
             self.optimiser.zero_grad()
             self.fabric.backward(loss)
             if config.clip:
-                self.fabric.clip_gradients(self.model, self.optimiser, max_norm=config.clip)
+                self.clip(number, len(batches))
             self.optimiser.step()
             step = self.epoch * len(batches) + number + 1
             if step % self.config.run.log_every == 0:
@@ -214,6 +214,19 @@ class Run:
                 f"{self.last_good()}. Lower train.lr (now {self.config.train.lr}) or set train.clip"
             )
         return value
+
+    def clip(self, number: int, batches: int) -> None:
+        """Gradients no longer than train.clip; TrainingError if they overflow."""
+        limit = self.config.train.clip
+        length = self.fabric.clip_gradients(
+            self.model, self.optimiser, max_norm=limit, error_if_nonfinite=False
+        )
+        if length is not None and not bool(torch.isfinite(length)):
+            raise TrainingError(
+                f"the gradient's norm is {float(length)} in epoch {self.epoch + 1}, step "
+                f"{number + 1} of {batches}; {self.last_good()}. Lower train.lr (now "
+                f"{self.config.train.lr}) or the surrogate's scale"
+            )
 
     def last_good(self) -> str:
         """What is left when training fails."""

@@ -143,3 +143,15 @@ def test_ctrl_c_ends_all(file: Path, tmp_path: Path) -> None:
     done.send_signal(signal.SIGINT)
     _, told = done.communicate(timeout=60)
     assert done.returncode == 130 and told.strip().endswith("interrupted")
+
+
+def test_a_run_that_overflows_can_count_as_chance(file: Path, tmp_path: Path) -> None:
+    """A surrogate that is too steep by far, with a gradient through the reset."""
+    steep = 'neuron={kind="lif", detach_reset=false, surrogate={scale=1e30}}\n[train]\nclip=1.0'
+    text = TEXT.replace("[train]", steep).replace("[1e-3, 1e-2]", "[1e-3]").replace("[0, 1]", "[0]")
+    file.write_text(text)
+    (found,) = run(read(file), tmp_path / "failed").found
+    assert "the gradient's norm is" in found.problem and "surrogate's scale" in found.problem
+    file.write_text(text.replace("rates = true", "rates = true\noverflow = 0.25"))
+    (found,) = run(read(file), tmp_path / "counted").found
+    assert found.values == {"accuracy": 0.25, "overflow": 1.0}

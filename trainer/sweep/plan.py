@@ -44,6 +44,8 @@ class Measure(Section):
     losses: bool = False  # both losses of TET's paper
     sharpness: Annotated[float, Field(ge=0)] = 0.0  # radius, filter-normalised; 0: not
     samples: Annotated[int, Field(ge=0)] = 0  # of the split; 0: all
+    # accuracy that a run counts with whose loss, gradient or weights overflow; None: it failed
+    overflow: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 class Sweep(Section):

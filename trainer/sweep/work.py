@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import SpikeportError
+from ...core.errors import SpikeportError, TrainingError
 from .. import checkpoint, data
 from ..folder import write_text
 from ..loop import fit
@@ -39,8 +39,12 @@ def work(cell: Cell, measure: Measure, out: Path) -> Found:
     """Train the cell, or go on where it stopped, and measure it. A failure is a Found, too."""
     try:
         values = trained(cell, measure, out / cell.folder)
+        if measure.overflow is not None:
+            values["overflow"] = 0.0
     except SpikeportError as error:
-        return Found({}, str(error))
+        if measure.overflow is None or not isinstance(error, TrainingError):
+            return Found({}, str(error))
+        values = {"accuracy": measure.overflow, "overflow": 1.0}
     content = {"cell": dict(cell.varied), "measure": measure.model_dump(), "values": values}
     write_text(out / cell.folder / FOUND, json.dumps(content, indent=1) + "\n")
     return Found(values)

@@ -31,7 +31,9 @@ def figure(about: Figure, groups: Sequence[Group]) -> str:
 
 
 def draw(axes: Any, about: Figure, value: str, groups: Sequence[Group]) -> None:
-    """One panel: a line for all groups that differ in `along` only."""
+    """One panel: a line for all groups that differ in `along` only, or a mark for each group."""
+    if not about.along:
+        return marks(axes, value, groups)
     for label, points in sorted(lines(about, value, groups).items()):
         xs, means, lows, highs = zip(*sorted(points), strict=True)
         errors = [
@@ -39,7 +41,7 @@ def draw(axes: Any, about: Figure, value: str, groups: Sequence[Group]) -> None:
             [high - m for m, high in zip(means, highs, strict=True)],
         ]
         axes.errorbar(xs, means, errors, marker="o", markersize=3, capsize=2, label=label or None)
-    axes.set_xlabel(short(about.along) or "group")
+    axes.set_xlabel(short(about.along))
     axes.set_ylabel(value.rstrip("/"))
     if about.log:
         smallest = min(p[0] for ps in lines(about, value, groups).values() for p in ps if p[0])
@@ -48,18 +50,29 @@ def draw(axes: Any, about: Figure, value: str, groups: Sequence[Group]) -> None:
         axes.legend(fontsize=7)
 
 
+def marks(axes: Any, value: str, groups: Sequence[Group]) -> None:
+    """Every group by its name."""
+    points = [point(x, group, value) for x, group in enumerate(groups)]
+    errors = [[p[1] - p[2] for p in points], [p[3] - p[1] for p in points]]
+    axes.errorbar([p[0] for p in points], [p[1] for p in points], errors, fmt="o", capsize=3)
+    names = [", ".join(map(str, group.keys.values())) for group in groups]
+    axes.set_xticks(range(len(groups)), names)
+    axes.set_xlim(-0.5, len(groups) - 0.5)
+    axes.set_ylabel(value)
+
+
 def lines(about: Figure, value: str, groups: Sequence[Group]) -> dict[str, list[Point]]:
     """label -> points."""
     found: dict[str, list[Point]] = {}
-    for number, group in enumerate(groups):
+    for group in groups:
         rest = {k: v for k, v in group.keys.items() if k != about.along}
         label = ", ".join(f"{v}" if k == "case" else f"{short(k)} {v}" for k, v in rest.items())
         if about.along == STEP:
             names = [n for n in group.values if n.startswith(value)]
             points = [point(float(n.removeprefix(value)), group, n) for n in names]
         else:
-            x = group.keys.get(about.along, number)
-            points = [point(float(x), group, value)] if value in group.values else []
+            measured = value in group.values and about.along in group.keys
+            points = [point(float(group.keys[about.along]), group, value)] if measured else []
         if points:
             found.setdefault(label, []).extend(points)
     return found
