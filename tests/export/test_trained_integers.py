@@ -51,6 +51,7 @@ REFUSED = {  # the chip has none of it, or training on it is not known
     "delay",
     "delay_per_neuron",
     "several_ports",
+    "residual_stream",  # shared synapses whose readers have input gains of their own
     *(name for name in BUILDERS if name.startswith("pipelined")),
 }
 
