@@ -24,7 +24,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from ..core.errors import CheckpointError, ConfigError, TrainingError
+from ..core.errors import CheckpointError, TrainingError
 from ..core.settings import TrainConfig
 from . import checkpoint, data
 from .checkpoint import Metrics, Trained
@@ -34,9 +34,10 @@ from .folder import check_same, claim, room, write_text
 from .graph import Start
 from .losses import total
 from .machine import seed_all, settled
-from .monitor import Tell, loggers, progress
+from .monitor import Tell, progress
 from .norms import data_dependent_start
 from .optimiser import learning_rate, optimiser
+from .processes import processes, together
 from .regularisers import listening, regularised
 from .spiking import heard_in_time
 from .stages import Phase, cost, phase_at, phases
@@ -344,38 +345,3 @@ class Run:
             write_text(self.out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
         self.fabric.barrier()
         return trained
-
-
-def processes(config: TrainConfig, out: Path) -> Fabric:
-    """Fabric with all its processes started. ConfigError if there are no such devices."""
-    logs, count = loggers(config.run, out), config.run.devices * config.run.nodes
-    if config.train.batch % count:
-        raise ConfigError(
-            f"train.batch is {config.train.batch} for {count} processes; give a multiple"
-        )
-    try:
-        fabric = Fabric(
-            accelerator=config.run.accelerator,
-            devices=config.run.devices,
-            num_nodes=config.run.nodes,
-            strategy=config.run.strategy,
-            precision=config.run.precision,
-            loggers=logs,
-        )
-    except (ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"the settings under [run] cannot be met here: {reason}") from error
-    fabric.launch()
-    return fabric
-
-
-def together(fabric: Fabric, act: Callable[[], None]) -> None:
-    """Do something in one process; a ConfigError there is raised in all."""
-    problem = ""
-    if fabric.is_global_zero:
-        try:
-            act()
-        except ConfigError as error:
-            problem = str(error)
-    if problem := fabric.broadcast(problem):
-        raise ConfigError(problem)

@@ -1,0 +1,45 @@
+"""The processes of a run, as Lightning Fabric starts them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from lightning_fabric import Fabric
+
+from ..core.errors import ConfigError
+from ..core.settings import TrainConfig
+from .monitor import loggers
+
+
+def processes(config: TrainConfig, out: Path) -> Fabric:
+    """Fabric with all its processes started. ConfigError if there are no such devices."""
+    logs, count = loggers(config.run, out), config.run.devices * config.run.nodes
+    if config.train.batch % count:
+        raise ConfigError(
+            f"train.batch is {config.train.batch} for {count} processes; give a multiple"
+        )
+    try:
+        fabric = Fabric(
+            accelerator=config.run.accelerator,
+            devices=config.run.devices,
+            num_nodes=config.run.nodes,
+            strategy=config.run.strategy,
+            precision=config.run.precision,
+            loggers=logs,
+        )
+    except (ValueError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"the settings under [run] cannot be met here: {reason}") from error
+    fabric.launch()
+    return fabric
+
+
+def together(fabric: Fabric, act: Callable[[], None]) -> None:
+    """Do something in one process; a ConfigError there is raised in all."""
+    problem = ""
+    if fabric.is_global_zero:
+        try:
+            act()
+        except ConfigError as error:
+            problem = str(error)
+    if problem := fabric.broadcast(problem):
+        raise ConfigError(problem)
