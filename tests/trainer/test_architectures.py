@@ -261,6 +261,10 @@ def test_what_does_not_fit(text: str, shape: tuple[int, ...], message: str) -> N
     [
         ("name='chain'\nlayers=['4k3']", "layers"),
         ("name='chain'\nlayers=[]", "layers"),
+        *(
+            (f"name='chain'\nlayers=['{t}']", "layers")
+            for t in ("4c0", "0c3", "4c3s0", "ap0", "fc0")
+        ),
         ("name='resnet'\nblocks=[1]", "one of each for every stage"),
         ("name='convmixer'\nkernel=4", "odd"),
         ("name='sew'\njoin='xor'", "join"),

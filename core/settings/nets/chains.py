@@ -23,7 +23,9 @@ class RecurrentNet(Net):
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (128,)
 
 
-Token = Annotated[str, Field(pattern=r"^(\d+c\d+(s\d+)?(p\d+)?|ap\d+|mp\d+|fc\d+|dp0?\.\d+)$")]
+SIZE = r"[1-9]\d*"
+TOKEN = rf"^({SIZE}c{SIZE}(s{SIZE})?(p\d+)?|(ap|mp|fc){SIZE}|dp0?\.\d+)$"
+Token = Annotated[str, Field(pattern=TOKEN)]
 
 
 class ChainNet(Net):
