@@ -1,7 +1,9 @@
 """Fused kernels: a population over all steps in one pass over memory, forward and backward.
 
 choice      which kernel runs a population, and why
+way         how a population runs, its numbers, and what a gradient needs
 function    a fused population as one operation of autograd
+scan        the same of one that hears itself
 layout      signals as rows of memory
 loops       the steps themselves, in numba; on_cpu runs them, threads shares them out
 
@@ -11,19 +13,44 @@ for bit.
 
 from typing import TYPE_CHECKING
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from .choice import Choice, Mode, asked, chosen, mode, on_this_machine
+from .choice import Choice, Mode, asked, chosen, integrator, mode, on_this_machine
 
 if TYPE_CHECKING:
-    from ..neurons.base import Neuron
+    from ..neurons.base import Neuron, Numbers
+    from ..spiking import Feedback
 
-__all__ = ["Choice", "Mode", "asked", "chosen", "mode", "on_this_machine", "run"]
+__all__ = [
+    "Choice",
+    "Mode",
+    "asked",
+    "chosen",
+    "integrate",
+    "integrator",
+    "mode",
+    "on_this_machine",
+    "run",
+]
 
 
-def run(neuron: "Neuron", x: Tensor) -> Tensor:
+def run(neuron: "Neuron", x: Tensor, feedback: "Feedback | None" = None) -> Tensor:
     """Spikes [T, B, *shape] of a population that is covered, from rest."""
-    from .function import population  # brings numba, which not every use of a model needs
+    from .way import of_neuron  # brings numba, which not every use of a model needs
 
-    numbers, surrogate = neuron.numbers(), neuron.surrogate
-    return population(x, numbers, surrogate, neuron.compare, neuron.detach_reset)
+    if feedback is None:
+        from .function import population
+
+        return population(x, *of_neuron(neuron))
+    from .scan import recurrent
+
+    assert isinstance(feedback, nn.Linear)
+    return recurrent(x, feedback.weight, feedback.bias, *of_neuron(neuron))
+
+
+def integrate(numbers: "Numbers", x: Tensor, late: int) -> Tensor:
+    """Membranes [T, B, *shape] of a population that does not fire, `late` steps after each."""
+    from .function import population
+    from .way import of_integrator
+
+    return population(x, *of_integrator(numbers, late))

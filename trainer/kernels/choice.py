@@ -13,13 +13,14 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...core.errors import ConfigError
 from ..surrogate import SHAPES
 
 if TYPE_CHECKING:
     from ..neurons.base import Neuron
+    from ..spiking import Feedback
 
 Mode = Literal["auto", "fused", "eager"]
 VARIABLE = "SPIKEPORT_KERNELS"
@@ -57,7 +58,7 @@ def asked(wanted: Mode) -> Iterator[None]:
         _asked = before
 
 
-def chosen(neuron: "Neuron", x: Tensor, feedback: bool = False) -> Choice:
+def chosen(neuron: "Neuron", x: Tensor, feedback: "Feedback | None" = None) -> Choice:
     """What runs a population on x [T, B, *shape]. ConfigError where fused is asked for, but
     cannot be; somebody who watches every step is answered step by step all the same."""
     wanted = mode()
@@ -76,17 +77,30 @@ def chosen(neuron: "Neuron", x: Tensor, feedback: bool = False) -> Choice:
     return Choice("eager", reason)
 
 
-def not_covered(neuron: "Neuron", feedback: bool = False) -> str:
+def integrator(x: Tensor) -> Choice:
+    """What runs a population that does not fire on x [T, B, *shape]."""
+    reason = "asked for" if mode() == "eager" else not_here(x)
+    return Choice("eager", reason) if reason else Choice("numba")
+
+
+def not_covered(neuron: "Neuron", feedback: "Feedback | None" = None) -> str:
     """Why a population has no fused kernel; '' if it has one."""
     if not neuron.plain_step:
         return "its step is not the plain one"
-    if neuron.refractory:
+    if neuron.refractory and not neuron.dead_step:
         return f"a refractory period of {neuron.refractory}"
-    if neuron.delay:
-        return f"its spikes are heard {neuron.delay} steps late"
     if type(neuron.surrogate) not in SHAPES.values():
         return f"no kernel knows the surrogate {type(neuron.surrogate).__name__}"
-    return "it hears its own spikes" if feedback else ""
+    return "" if feedback is None else not_a_scan(feedback)
+
+
+def not_a_scan(feedback: "Feedback") -> str:
+    """Why the way back from a population to itself has no kernel; '' if it has one."""
+    if not isinstance(feedback, nn.Linear) or type(feedback).forward is not nn.Linear.forward:
+        return f"it hears its own spikes through a {type(feedback).__name__}"
+    if feedback._forward_hooks or feedback._forward_pre_hooks:
+        return "it hears its own spikes through a layer with hooks"
+    return "mixed precision" if torch.is_autocast_enabled("cpu") else ""
 
 
 def not_here(x: Tensor) -> str:

@@ -8,6 +8,9 @@ One thread works on a block of neurons over all steps, then on the next; its sta
 `scratch`, which stays in the cache. The rows of scratch are of one array and a fixed length, so
 that the compiler can see that they are apart. Division is IEEE's (error_model): a check for zero
 would keep it from going eight at a time.
+
+A population that hears itself is run a step at a time. Then `goes_on` is true, scratch has a part
+for every block, and what is in it stays until the next call.
 """
 
 import math
@@ -22,6 +25,8 @@ import numpy as np
 BLOCK = 2048  # neurons; fixed, since sums over a block must not depend on the threads
 DECAY_V, DECAY_U, GAIN_U, GAIN_V, BIAS, THRESHOLD, V_RESET, AMOUNT, WIDTH, SCALE = range(10)
 LEARNABLE = (DECAY_V, DECAY_U, GAIN_V, BIAS, THRESHOLD, AMOUNT)
+STATE = 3  # rows of a forward scratch: v, u, the last spikes
+GRADIENTS = 9  # of a backward one: of v and u, of the numbers of LEARNABLE, of the last spikes
 
 
 class Shape(IntEnum):
@@ -37,11 +42,14 @@ class Shape(IntEnum):
 
 class Form(NamedTuple):
     """What the compiler knows. current: u is remembered. subtract: reset by subtraction.
-    reached: fires at the threshold too."""
+    reached: fires at the threshold too. dead: no reset, but the step after a spike is spent at
+    v_reset. fires: else the membrane is the output."""
 
     current: bool
     subtract: bool
     reached: bool
+    dead: bool = False
+    fires: bool = True
 
 
 @numba.njit(inline="always", error_model="numpy")
@@ -67,8 +75,9 @@ def height(shape: int, z: Any, one: Any, pi: Any) -> Any:
 
 @cache
 def forward(form: Form, keep: bool, keep_u: bool) -> Callable[..., None]:
-    """Spikes; keep: and the membranes that were tested; keep_u: and the currents."""
-    current, subtract, reached = form
+    """Spikes; keep: and the membranes that were tested, or would have been without a dead step;
+    keep_u: and the currents."""
+    current, subtract, reached, dead, fires = form
 
     @numba.njit(cache=True, nogil=True, error_model="numpy")
     def run(
@@ -77,7 +86,12 @@ def forward(form: Form, keep: bool, keep_u: bool) -> Callable[..., None]:
         spikes: Any,  # [T, N]
         membranes: Any,  # [T, N] where kept, else [1, 1]
         currents: Any,
-        scratch: Any,  # [2 BLOCK]: v, u
+        scratch: Any,  # [STATE BLOCK], or [blocks STATE BLOCK] that go on
+        silence: Any,  # [BLOCK] of 0
+        goes_on: bool,
+        late: int,  # steps that hear nothing, before those that hear x
+        start: int,  # step
+        stop: int,
         first: int,  # block, of those that this thread does
         end: int,
     ) -> None:
@@ -91,25 +105,39 @@ def forward(form: Form, keep: bool, keep_u: bool) -> Callable[..., None]:
             lo = block * BLOCK
             n = min(spikes.shape[1] - lo, BLOCK)
             hi = lo + n
-            scratch[:] = zero
-            for t in range(spikes.shape[0]):
-                heard = x[0 if still else t, lo:hi]
+            at = block * STATE * BLOCK if goes_on else 0
+            state = scratch[at : at + STATE * BLOCK]
+            if not goes_on:
+                state[:] = zero
+            for t in range(start, stop):
+                heard = silence[:n] if t < late else x[0 if still else t - late, lo:hi]
                 fired = spikes[t, lo:hi]
                 tested = membranes[t if keep else 0, lo if keep else 0 : hi if keep else 1]
                 flows = currents[t if keep_u else 0, lo if keep_u else 0 : hi if keep_u else 1]
                 for i in range(n):
                     u = gain_u * heard[i]
                     if current:
-                        u = decay_u * scratch[BLOCK + i] + u
-                        scratch[BLOCK + i] = u
-                    v = decay_v * scratch[i] + (gain_v * u + bias)
-                    s = one if (v >= threshold if reached else v > threshold) else zero
-                    fired[i] = s
+                        u = decay_u * state[BLOCK + i] + u
+                        state[BLOCK + i] = u
+                    v = decay_v * state[i] + (gain_v * u + bias)
                     if keep:
                         tested[i] = v
                     if keep_u:
                         flows[i] = u
-                    scratch[i] = v - amount * s if subtract else v * (one - s) + v_reset * s
+                    if fires:
+                        if dead:
+                            rests = state[2 * BLOCK + i]
+                            v = v * (one - rests) + v_reset * rests
+                        s = one if (v >= threshold if reached else v > threshold) else zero
+                        fired[i] = s
+                        if dead:
+                            state[i] = v
+                            state[2 * BLOCK + i] = s
+                        else:
+                            state[i] = v - amount * s if subtract else v * (one - s) + v_reset * s
+                    else:
+                        fired[i] = v
+                        state[i] = v
 
     return run
 
@@ -119,8 +147,9 @@ def backward(
     form: Form, shape: Shape, detach: bool, learn: tuple[int, ...], to_x: bool
 ) -> Callable[..., None]:
     """Gradients of x and of the numbers in `learn`, from saved membranes alone; of decay_u and
-    gain_v from what the current was, too. detach: none through the reset."""
-    current, subtract, reached = form
+    gain_v from what the current was, too, and with a dead step from the spikes. detach: none
+    through the reset."""
+    current, subtract, reached, dead, fires = form
     height_of = int(shape)
     to_decay_v, to_decay_u, to_gain_v, to_bias, to_threshold, to_amount = (
         number in learn for number in LEARNABLE
@@ -131,77 +160,122 @@ def backward(
         grad: Any,  # [T or 1, N], of the spikes
         x: Any,  # [T or 1, N] where it is needed, else [1, 1]
         numbers: Any,  # [10]
-        membranes: Any,  # [T, N]
+        membranes: Any,  # [T, N] where it fires, else [1, 1]
         currents: Any,  # [T, N] where needed, else [1, 1]
-        grad_x: Any,  # [T, N], or [1, N]: summed over time
+        spikes: Any,  # [T, N] with a dead step, else [1, 1]
+        grad_x: Any,  # [T, N], of what every step hears, or [1, N]: summed over time
         sums: Any,  # float64 [blocks, 10]
-        scratch: Any,  # [8 BLOCK]: gradients of v and u, then of the numbers of LEARNABLE
+        scratch: Any,  # [GRADIENTS BLOCK], or [blocks GRADIENTS BLOCK] that go on
+        waste: Any,  # [BLOCK]
+        goes_on: bool,
+        late: int,  # steps that hear nothing, before those that hear x
+        start: int,  # step, the last to be done
+        stop: int,
         first: int,  # block, of those that this thread does
         end: int,
     ) -> None:
-        one, pi = membranes.dtype.type(1), membranes.dtype.type(math.pi)
-        zero = membranes.dtype.type(0)
+        one, pi = grad.dtype.type(1), grad.dtype.type(math.pi)
+        zero = grad.dtype.type(0)
         decay_v, decay_u, gain_u = numbers[DECAY_V], numbers[DECAY_U], numbers[GAIN_U]
         gain_v, threshold = numbers[GAIN_V], numbers[THRESHOLD]
         v_reset, amount = numbers[V_RESET], numbers[AMOUNT]
         width, scale = numbers[WIDTH], numbers[SCALE]
-        steps = membranes.shape[0]
         still, heard_still = grad_x.shape[0] == 1, x.shape[0] == 1
         use_x = to_gain_v and not current
         use_u = current and (to_decay_u or to_gain_v)
         for block in range(first, end):
             lo = block * BLOCK
-            n = min(membranes.shape[1] - lo, BLOCK)
+            n = min(grad.shape[1] - lo, BLOCK)
             hi = lo + n
-            scratch[:] = zero
-            if still:
-                grad_x[0, lo:hi] = zero
-            for t in range(steps - 1, -1, -1):
+            at = block * GRADIENTS * BLOCK if goes_on else 0
+            state = scratch[at : at + GRADIENTS * BLOCK]
+            if not goes_on:
+                state[:] = zero
+                if still:
+                    grad_x[0, lo:hi] = zero
+            for t in range(stop - 1, start - 1, -1):
                 came = grad[0 if grad.shape[0] == 1 else t, lo:hi]
-                tested = membranes[t, lo:hi]
-                before = membranes[max(t - 1, 0), lo:hi]
+                tested = membranes[t if fires else 0, lo if fires else 0 :]
+                before = membranes[max(t - 1, 0) if fires else 0, lo if fires else 0 :]
+                fired = spikes[t if dead else 0, lo if dead else 0 :]
+                once = spikes[max(t - 1, 0) if dead else 0, lo if dead else 0 :]
+                twice = spikes[max(t - 2, 0) if dead else 0, lo if dead else 0 :]
                 past = one if t > 0 else zero
-                left = grad_x[0 if still else t, lo:hi]
-                heard = x[t if use_x and not heard_still else 0, lo if use_x else 0 :]
+                long_past = one if t > 1 else zero
+                left = waste[:n] if still and t < late else grad_x[0 if still else t, lo:hi]
+                heard = waste[:n]
+                if use_x and t >= late:
+                    heard = x[0 if heard_still else t - late, lo:hi]
                 flows = currents[t if use_u else 0, lo if use_u else 0 :]
                 flowed = currents[max(t - 1, 0) if use_u else 0, lo if use_u else 0 :]
+                felt = zero if use_x and t < late else one
                 for i in range(n):
-                    v, g = tested[i], scratch[i]
-                    s = one if (v >= threshold if reached else v > threshold) else zero
-                    to_s = came[i]
-                    if not detach:
-                        to_s = to_s - g * amount if subtract else to_s + g * (v_reset - v)
-                    flow = height(height_of, abs(v - threshold) / width, one, pi) * scale * to_s
-                    g_v = flow + (g if subtract else g * (one - s))
-                    if to_threshold:
-                        scratch[6 * BLOCK + i] -= flow
-                    if to_amount:
-                        scratch[7 * BLOCK + i] -= g * s
-                    if to_decay_v:
-                        old = before[i]
-                        f = one if (old >= threshold if reached else old > threshold) else zero
-                        kept = old - amount * f if subtract else old * (one - f) + v_reset * f
-                        scratch[2 * BLOCK + i] += g_v * (kept * past)
+                    g = state[i]
+                    if not fires:
+                        g_v = g + came[i]
+                    else:
+                        v = tested[i]
+                        if dead:
+                            rests = once[i] * past
+                            free = v
+                            v = free * (one - rests) + v_reset * rests
+                            s = fired[i]
+                        else:
+                            s = one if (v >= threshold if reached else v > threshold) else zero
+                        to_s = came[i]
+                        if not detach:
+                            if dead:
+                                to_s = to_s + state[8 * BLOCK + i]
+                            else:
+                                to_s = to_s - g * amount if subtract else to_s + g * (v_reset - v)
+                        flow = height(height_of, abs(v - threshold) / width, one, pi) * scale * to_s
+                        g_v = flow + (g if subtract or dead else g * (one - s))
+                        if dead:
+                            if not detach:
+                                state[8 * BLOCK + i] = g_v * (v_reset - free)
+                            g_v = g_v * (one - rests)
+                        if to_threshold:
+                            state[6 * BLOCK + i] -= flow
+                        if to_amount:
+                            state[7 * BLOCK + i] -= g * s
+                        if to_decay_v:
+                            old = before[i]
+                            if dead:
+                                rested = twice[i] * long_past
+                                kept = old * (one - rested) + v_reset * rested
+                            else:
+                                f = (
+                                    one
+                                    if (old >= threshold if reached else old > threshold)
+                                    else zero
+                                )
+                                kept = (
+                                    old - amount * f if subtract else old * (one - f) + v_reset * f
+                                )
+                            state[2 * BLOCK + i] += g_v * (kept * past)
                     if to_bias:
-                        scratch[5 * BLOCK + i] += g_v
+                        state[5 * BLOCK + i] += g_v
                     if to_gain_v:
-                        scratch[4 * BLOCK + i] += g_v * (flows[i] if current else gain_u * heard[i])
+                        state[4 * BLOCK + i] += g_v * (
+                            flows[i] if current else gain_u * (heard[i] * felt)
+                        )
                     g_u = gain_v * g_v
                     if current:
-                        g_u = g_u + scratch[BLOCK + i]
+                        g_u = g_u + state[BLOCK + i]
                         if to_decay_u:
-                            scratch[3 * BLOCK + i] += g_u * (flowed[i] * past)
-                        scratch[BLOCK + i] = decay_u * g_u
+                            state[3 * BLOCK + i] += g_u * (flowed[i] * past)
+                        state[BLOCK + i] = decay_u * g_u
                     if to_x:
                         if still:
                             left[i] += gain_u * g_u
                         else:
                             left[i] = gain_u * g_u
-                    scratch[i] = decay_v * g_v
-            for row in range(len(LEARNABLE)):
-                total = 0.0
-                for i in range(n):
-                    total += scratch[(2 + row) * BLOCK + i]
-                sums[block, LEARNABLE[row]] = total
+                    state[i] = decay_v * g_v
+            if start == 0:
+                for row in range(len(LEARNABLE)):
+                    total = 0.0
+                    for i in range(n):
+                        total += state[(2 + row) * BLOCK + i]
+                    sums[block, LEARNABLE[row]] = total
 
     return run

@@ -83,6 +83,7 @@ class Neuron(Spiking):
 
     refractory: int = 0  # steps
     plain_step: bool = True  # `law` is made of `numbers`, and nothing else
+    dead_step: bool = False  # no reset but a refractory period of one step, spent at v_reset
 
     def __init__(
         self,
@@ -163,8 +164,8 @@ class Neuron(Spiking):
         )
 
     def forward(self, x: Tensor, feedback: Feedback | None = None) -> Tensor:
-        if kernels.chosen(self, x, feedback is not None).fused:
-            return kernels.run(self, x)
+        if kernels.chosen(self, x, feedback).fused:
+            return kernels.run(self, x, feedback)
         return super().forward(x, feedback)
 
     def law(self) -> Law:

@@ -26,7 +26,7 @@ class ZenkeLIF(Neuron):
 
     refractory = 1
     delay = 2
-    plain_step = False
+    dead_step = True
 
     def __init__(
         self, decay: float = BETA_MEM, decay_syn: float = BETA_SYN, **options: Unpack[Common]

@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 
 from ...core.errors import ConfigError, NetworkError
+from .. import kernels
 from ..layers import Whole
+from ..neurons.base import Numbers
 
 
 class LeakyReadout(Whole):
@@ -33,6 +35,8 @@ class LeakyReadout(Whole):
 
     def forward(self, x: Tensor) -> Tensor:
         """Membranes [T, B, C]."""
+        if self.initial == 0 and kernels.integrator(x).fused:
+            return kernels.integrate(self._numbers(), x, self.delay)
         u = torch.full_like(x[0], self.initial)
         current, out = torch.zeros_like(x[0]), []
         for now in x.unbind(0):
@@ -41,6 +45,9 @@ class LeakyReadout(Whole):
             if self.decay_syn is not None:
                 current = self.decay_syn * current + now
         return torch.stack(out)
+
+    def _numbers(self) -> Numbers:
+        return Numbers(decay_v=self.decay, decay_u=self.decay_syn, gain_v=1 - self.decay)
 
     def extra_repr(self) -> str:
         return f"decay={self.decay}, decay_syn={self.decay_syn}, initial={self.initial}"

@@ -1,0 +1,121 @@
+"""A population that hears itself, as one operation of autograd.
+
+Spikes of the past go through the weights step by step, as they must, by torch's own product, so
+that the sums are those of the eager loop. The gradient of the weights is one product over all
+steps at the end, where autograd would add up T of them.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from . import on_cpu
+from .way import Given, Way, gradients
+
+
+class Loop(NamedTuple):
+    """Which spikes a step hears. late: of the first steps, which hear nothing. back: how many
+    steps old the spikes are."""
+
+    late: int
+    back: int
+
+    @classmethod
+    def of(cls, late: int) -> "Loop":
+        """Those of the step before, or, if spikes are late anyway, those heard in the step."""
+        return cls(late, max(late, 1))
+
+
+def recurrent(x: Tensor, weight: Tensor, bias: Tensor | None, way: Way, given: Given) -> Tensor:
+    """Spikes [T, B, N] for x [T, B, N]; weight [N, N] and bias [N] of the way back."""
+    out: Tensor = _Scan.apply(x, weight, bias, way, *given)  # type: ignore[no-untyped-call]
+    return out
+
+
+class _Scan(torch.autograd.Function):
+    """x [T, B, N], weight [N, N], bias [N] or None -> spikes [T, B, N]."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        way: Way,
+        *given: float | Tensor,
+    ) -> Tensor:
+        to_x = any(ctx.needs_input_grad[:3])
+        needs = way.needs(to_x, ctx.needs_input_grad[4:])
+        numbers = way.numbers(given)
+        shape = len(x), x[0].numel()
+        wanted = needs.membranes, needs.currents
+        done = on_cpu.Forward(x, numbers, way.form, shape, wanted, goes_on=True)
+        heard = _forward(done, x, weight, bias, Loop.of(way.late), needs.x)
+        if needs.any:
+            ctx.save_for_backward(*done.kept, done.spikes, heard, weight)
+        ctx.way, ctx.numbers, ctx.learn = way, numbers, needs.learn
+        ctx.to_x, ctx.shape, ctx.given = to_x, x.shape, given
+        return done.spikes.view(x.shape)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        membranes, currents, spikes, heard, weight = ctx.saved_tensors
+        way, loop = ctx.way, Loop.of(ctx.way.late)
+        fired = spikes if way.form.dead else None
+        told = on_cpu.Told(grad, on_cpu.Kept(membranes, currents), fired, heard, ctx.numbers)
+        how = way.form, way.shape, way.detach, ctx.learn, True
+        rows = ctx.shape[0], spikes.shape[1]
+        done = on_cpu.Backward(told, how, rows, False, way.late, goes_on=True)
+        _backward(done, grad, weight, loop)
+        to_input = done.to_input().view(ctx.shape)
+        of_linear = _of_linear(done.to_x[: rows[0]].view(ctx.shape), spikes, loop)
+        wanted = [
+            g if n else None
+            for g, n in zip((to_input, *of_linear), ctx.needs_input_grad, strict=False)
+        ]
+        return *wanted, None, *gradients(done.of_numbers(), ctx.learn, ctx.given)
+
+
+def _forward(
+    done: on_cpu.Forward,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    loop: Loop,
+    keep: bool,
+) -> Tensor | None:
+    """Every step; what each heard, [T, N], where it is to be kept."""
+    steps = len(x)
+    spikes = done.spikes.view(x.shape)
+    rest = torch.zeros_like(x[0])
+    heard = torch.zeros_like(done.spikes) if keep else None
+    done.run(rest.view(1, -1), on_cpu.Span(loop.late, 0, min(loop.late, steps)))
+    for k in range(loop.late, steps):
+        before = spikes[k - loop.back] if k >= loop.back else rest
+        drive = (x[k - loop.late] + F.linear(before, weight, bias)).view(1, -1)
+        if heard is not None:
+            heard[k - loop.late] = drive
+        done.run(drive, on_cpu.Span(loop.late, k, k + 1))
+    return heard
+
+
+def _backward(done: on_cpu.Backward, grad: Tensor, weight: Tensor, loop: Loop) -> None:
+    """Every step, from the last."""
+    steps = len(grad)
+    felt = done.to_x[:steps].view(grad.shape)
+    for k in range(steps - 1, -1, -1):
+        came = grad[k]
+        if k + loop.back < steps:
+            came = torch.addmm(came, felt[k + loop.back], weight)
+        done.run(came.reshape(1, -1), on_cpu.Span(loop.late, k, k + 1))
+
+
+def _of_linear(felt: Tensor, spikes: Tensor, loop: Loop) -> tuple[Tensor, Tensor]:
+    """Gradients of weight and bias. felt [T, B, N]: those of what every step heard."""
+    later = felt[loop.back :].flatten(0, 1)
+    before = spikes.view(felt.shape)[: max(len(felt) - loop.back, 0)].flatten(0, 1)
+    return later.T @ before, felt[loop.late :].sum((0, 1))
