@@ -98,8 +98,8 @@ class _Sum:
         self.name = name
         self.sums = sums
 
-    def __call__(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        x = inputs[0].double()
+    def __call__(self, layer: PspLayerNorm, inputs: tuple[Tensor, ...]) -> None:
+        x = layer.measured(inputs[0]).double()
         self.sums[self.name] += float(x.square().transpose(0, 1).flatten(1).mean(1).sum())
 
 

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from spikeport.core import settings
 from spikeport.core.errors import ConfigError, NetworkError, TrainingError
 from spikeport.core.settings import ConvNet, Train
+from spikeport.trainer import kernels
 from spikeport.trainer.layers import Conv2d, Flatten, Linear, held, is_static
+from spikeport.trainer.losses import slayer
 from spikeport.trainer.models import build
 from spikeport.trainer.neurons import LIF
 from spikeport.trainer.norms import (
@@ -29,6 +31,7 @@ from spikeport.trainer.norms import (
     weight_normed,
 )
 from spikeport.trainer.optimiser import decayed, optimiser
+from spikeport.trainer.potential import potential
 
 SIZES = st.tuples(st.integers(2, 5), st.integers(2, 4), st.integers(1, 4), st.integers(1, 3))
 
@@ -233,9 +236,43 @@ def test_psp_norms_are_their_definitions(sizes: tuple[int, ...], lam: float, see
     assert close(constant(a), v / np.sqrt(1 + lam))
 
 
+@given(SIZES, st.floats(0.5, 9), st.integers(0, 2**31))
+def test_a_norm_of_the_potential_before_its_filter(
+    sizes: tuple[int, ...], tau: float, seed: int
+) -> None:
+    """eps * s normalised, then weights: the same as s by the potential's factor, weights, then
+    eps. Where the factor is constant in time, that is."""
+    s = (drawn(sizes, seed) > 0).double()
+    kernel = slayer.kernel(tau, sizes[0])
+    taps = [[kernel[t - k] if k <= t else 0.0 for k in range(len(s))] for t in range(len(s))]
+    a = torch.tensordot(double(taps), s, dims=1)
+    assert close(potential(s, tau), a.numpy())
+    channels = sizes[2]
+    for here, paper in (
+        (PspBatchNorm(channels, 0.1, tau_s=tau), PspBatchNorm(channels, 0.1)),
+        (PspLayerNorm(0.1, tau_s=tau), PspLayerNorm(0.1)),
+        (PspLayerNorm(0.1, "calibrated", tau), PspLayerNorm(0.1, "calibrated")),
+    ):
+        for training in (True, False):
+            here, paper = here.double().train(training), paper.double().train(training)
+            wanted = paper(a)
+            assert close(potential(here(s), tau), wanted.numpy())
+            assert close(here.running, paper.running.numpy())
+
+
+def test_the_potential_without_a_kernel() -> None:
+    s = (torch.randn(9, 2, 3) > 0).float()
+    with kernels.asked("eager"):
+        eager = potential(s, 3.0)
+    assert eager.any()
+    assert torch.equal(potential(s, 3.0), eager)
+
+
 @pytest.mark.parametrize(
     "make",
     [
+        lambda: PspBatchNorm(3, tau_s=2.0),
+        lambda: PspLayerNorm(tau_s=2.0),
         lambda: MeanOnlyBatchNorm(3),
         lambda: PspBatchNorm(3),
         lambda: PspLayerNorm(),

@@ -14,6 +14,7 @@ integrator itself, and one current-based LIF is the whole neuron.
 
 import math
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -28,6 +29,13 @@ from ..surrogate_forms import slayer_library
 from .base import Compare, Neuron, Number, Numbers, positive
 
 Kernel = Literal["exponential", "alpha"]
+
+
+def alpha(tau_s: float) -> Numbers:
+    """eps(t) = t / tau_s exp(1 - t / tau_s) as two first-order filters in a row, one step early.
+    tau_s: steps."""
+    keep = math.exp(-1 / tau_s)
+    return Numbers(None, keep, keep, math.e / tau_s, keep)
 
 
 class SRM(Neuron):
@@ -84,8 +92,7 @@ class SRM(Neuron):
 
     def potential(self, threshold: Number | None = None, amount: Number | None = None) -> Numbers:
         """Of the filter eps, one step early."""
-        keep = math.exp(-1 / self.tau_s)
-        return Numbers(threshold, keep, keep, math.e / self.tau_s, keep, amount=amount)
+        return replace(alpha(self.tau_s), threshold=threshold, amount=amount)
 
     def after_spikes(self, dtype: torch.dtype | None = None) -> Numbers:
         """Of the filter nu, one step early."""

@@ -48,20 +48,25 @@ def _bntt(settings: config.Net, shape: tuple[int, ...]) -> nn.Module:
     return BNTT(settings.norm_steps, shape[0])
 
 
+def _tau_s(settings: config.Net) -> float | None:
+    """Of the potential whose filter is in the neurons; None: they have none."""
+    return settings.neuron.tau_s if isinstance(settings.neuron, config.Srm) else None
+
+
 def _psp_bn(settings: config.Net, shape: tuple[int, ...]) -> nn.Module:
-    return PspBatchNorm(shape[0], settings.norm_lambda)
+    return PspBatchNorm(shape[0], settings.norm_lambda, tau_s=_tau_s(settings))
 
 
 def _psp_ln(settings: config.Net, shape: tuple[int, ...]) -> nn.Module:
-    return PspLayerNorm(settings.norm_lambda, "window")
+    return PspLayerNorm(settings.norm_lambda, "window", _tau_s(settings))
 
 
 def _causal(settings: config.Net, shape: tuple[int, ...]) -> nn.Module:
-    return PspLayerNorm(settings.norm_lambda, "causal")
+    return PspLayerNorm(settings.norm_lambda, "causal", _tau_s(settings))
 
 
 def _calibrated(settings: config.Net, shape: tuple[int, ...]) -> nn.Module:
-    return PspLayerNorm(settings.norm_lambda, "calibrated")
+    return PspLayerNorm(settings.norm_lambda, "calibrated", _tau_s(settings))
 
 
 def _neunorm(settings: config.Net, shape: tuple[int, ...]) -> nn.Module:
