@@ -35,9 +35,10 @@ bench: $(STAMP)  ## measure: make bench BENCH=name, a JSON line a figure
 check: $(STAMP)  ## format, lint, types (the worker's as Python 3.10)
 	$(IN) ruff format --check . && $(IN) ruff check . && $(IN) mypy
 	$(IN) mypy --python-version 3.10 --follow-imports=silent -p spikeport.backends.lava.worker
+# (but triton's: a torch with CUDA asks for its own)
 constraints: $(STAMP)  ## write down the versions that are installed now
 	@{ echo '# Versions tested together. Regenerate: make constraints'; \
-	  .venv/bin/uv pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.txt.part && mv constraints.txt.part constraints.txt
+	  .venv/bin/uv pip freeze --exclude-editable | sed 's/+cpu$$//; /^triton==/d'; } > constraints.txt.part && mv constraints.txt.part constraints.txt
 wheel: $(STAMP)  ## a wheel from a clean tree: build/ keeps deleted modules
 	rm -rf build && $(IN) pip wheel -q --no-deps -w dist .
 clean:  ## remove what was made here

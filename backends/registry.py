@@ -3,9 +3,10 @@
 import importlib
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from inspect import signature
 from typing import cast
 
-from ..core.errors import BackendUnavailable, UnknownBackend
+from ..core.errors import BackendUnavailable, ConfigError, UnknownBackend
 from .protocol import Backend
 
 GROUP = "spikeport.backends"  # entry points of other packages: name = "module:Class"
@@ -43,17 +44,21 @@ def known() -> dict[str, Entry]:
     return found
 
 
-def get(name: str) -> Backend:
-    """The engine of that name.
+def get(name: str, device: str = "") -> Backend:
+    """The engine of that name, on a device if one is named.
 
-    UnknownBackend names those there are; BackendUnavailable says what to install.
+    UnknownBackend names those there are; BackendUnavailable says what to install; ConfigError
+    where the engine has no device to choose.
     """
     entry = known().get(name)
     if entry is None:
         raise UnknownBackend(f"no backend {name!r}; there are {', '.join(known())}")
     module, _, made = entry.place.partition(":")
     try:
-        return cast(Backend, getattr(importlib.import_module(module), made)())
+        kind = getattr(importlib.import_module(module), made)
+        if device and "device" not in signature(kind).parameters:
+            raise ConfigError(f"backend {name!r} has no device to choose; leave {device!r} out")
+        return cast(Backend, kind(device=device) if device else kind())
     except ModuleNotFoundError as error:
         how = f"pip install 'spikeport[{entry.extra}]'" if entry.extra else "install its package"
         raise BackendUnavailable(f"backend {name!r} needs {error.name}: {how}") from error

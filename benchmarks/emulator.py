@@ -92,11 +92,11 @@ def against_lava(
         )
 
 
-def equal(emulator: Session, lavas: tuple[Session, ...], inputs: Numbers) -> None:
+def equal(emulator: Session, others: tuple[Session, ...], inputs: Numbers) -> None:
     """AssertionError unless every spike is the same."""
     wanted = emulator.run({"in": inputs}, ("all",)).spikes
-    for lava in lavas:
-        got = lava.run({"in": inputs}, ("all",)).spikes
+    for other in others:
+        got = other.run({"in": inputs}, ("all",)).spikes
         for population, there in wanted.items():
             assert (got[population] == there).all(), population
 

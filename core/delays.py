@@ -3,11 +3,13 @@ step by step."""
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from .arrays import Numbers
+
+Signal = TypeVar("Signal")  # a numpy array, or a torch tensor
 
 
 def parts(steps: int | Numbers) -> Iterator[tuple[int, Any]]:
@@ -15,17 +17,23 @@ def parts(steps: int | Numbers) -> Iterator[tuple[int, Any]]:
     if isinstance(steps, int):
         yield steps, ...
         return
-    for held in np.unique(steps):
-        yield int(held), (..., steps == held)
+    for held in sorted(set(steps.reshape(-1).tolist())):  # of an array or a tensor
+        yield held, (..., steps == held)
 
 
-def delayed(x: Numbers, steps: int | Numbers) -> Numbers:
+def delayed(x: Signal, steps: int | Numbers) -> Signal:
     """A signal over all steps [T, ..., *elements], zero before it arrives."""
-    late = np.zeros(x.shape, x.dtype)
+    given: Any = x
+    late = silence(given)
     for held, which in parts(steps):
-        kept = max(len(x) - held, 0)
-        late[len(x) - kept :][which] = x[:kept][which]
-    return late
+        kept = max(len(given) - held, 0)
+        late[len(given) - kept :][which] = given[:kept][which]
+    return cast(Signal, late)
+
+
+def silence(x: Any) -> Any:
+    """Zeros like an array, or like a torch tensor."""
+    return np.zeros(x.shape, x.dtype) if isinstance(x, np.ndarray) else x.new_zeros(x.shape)
 
 
 class DelayLine:
@@ -37,7 +45,7 @@ class DelayLine:
 
     def __call__(self, x: Any) -> Any:
         self.held.append(x)
-        late = np.zeros_like(x)
+        late = silence(x)
         for held, which in self.parts:
             if held < len(self.held):
                 late[which] = self.held[-1 - held][which]

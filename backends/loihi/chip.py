@@ -5,7 +5,7 @@ as a whole. Only where populations hear each other in a loop, the nodes of the l
 step, with the same sums and kernels on one step.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from ...core.network import Network
 from ...core.nodes import Delay, Flatten, Input, Node, Output
 from ...core.recording import stored_once
 from ...core.schedule import compile
+from .arrays import Array, cast, concatenated, fetched, repeated, summed
 from .bounds import fan_in, largest
 from .layout import inside, outside
 from .loops import parts
@@ -27,22 +28,31 @@ from .sums import Synapse
 
 
 class Chip:
-    """A chip network, ready to run. given: Input -> bound of what it brings."""
+    """A chip network, ready to run. given: Input -> bound of what it brings. device: torch's name
+    of one; None: the processor's own path."""
 
-    def __init__(self, network: Network, given: Mapping[str, int], kernel: str = "fused") -> None:
+    def __init__(
+        self,
+        network: Network,
+        given: Mapping[str, int],
+        kernel: str = "fused",
+        device: str | None = None,
+    ) -> None:
+        self.device = device
         self.program = compile(network)
         self.nodes = network.nodes
         bound = largest(self.program, given)
         self.stages = parts(self.program)
-        self.synapses: dict[str, Synapse] = {}
-        self.populations: dict[str, Population] = {}
+        self.synapses: dict[str, Any] = {}
+        self.populations: dict[str, Any] = {}
+        synapse, population = makers(kernel, device)
         for name, node in self.nodes.items():
             heard = sum(bound[s] for s in network.sources[name])
             if isinstance(node, ChipSynapse):
                 shape = self.program.shapes[network.sources[name][0]]
-                self.synapses[name] = Synapse(node, shape, heard, bound_before(node, heard))
+                self.synapses[name] = synapse(node, shape, heard, bound_before(node, heard))
             elif isinstance(node, ChipNeuron):
-                self.populations[name] = Population(node, heard, kernel)
+                self.populations[name] = population(node, heard)
 
     def run(
         self, signals: Mapping[str, Numbers], steps: int, batch: int, record: Collection[str]
@@ -66,6 +76,19 @@ class Chip:
         return {name: synapse.way for name, synapse in self.synapses.items()}
 
 
+def makers(kernel: str, device: str | None) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """What makes a synapse (node, shape, heard, bound), and a population (node, largest)."""
+    if device is None:
+        return Synapse, lambda node, largest: Population(node, largest, kernel)
+    from .gpu.neurons import DevicePopulation  # brings torch
+    from .gpu.sums import DeviceSynapse
+
+    return (
+        lambda node, shape, heard, bound: DeviceSynapse(node, shape, bound, device),
+        lambda node, largest: DevicePopulation(node, device, kernel),
+    )
+
+
 def bound_before(node: ChipSynapse, heard: int) -> int:
     """Bound of a sum before its exponent."""
     return fan_in(node) * max(heard, 1)
@@ -83,11 +106,19 @@ class Run:
         self.record = record
         self.outputs: dict[str, Numbers] = {}
         self.kept: dict[str, Ran] = {}
-        self.values: dict[str, Numbers] = {}  # channels last, [T or 1, B, *shape]
+        self.values: dict[str, Array] = {}  # channels last, [T or 1, B, *shape]
         shapes = chip.program.shapes
         for name, x in signals.items():
-            self.values[name] = inside(narrow(x, chip.nodes[name]), shapes[name])
+            self.values[name] = inside(self.put(narrow(x, chip.nodes[name])), shapes[name])
         self.states = {name: p.rest(batch) for name, p in chip.populations.items()}
+
+    def put(self, values: Numbers) -> Array:
+        """Where the run takes place."""
+        if self.chip.device is None:
+            return values
+        import torch
+
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self.chip.device)
 
     # --- a layer at a time -----------------------------------------------------------------
 
@@ -100,7 +131,8 @@ class Run:
             self.stepped(names)
         for name in names:
             if isinstance(self.chip.nodes[name], Output):
-                self.outputs[name] = outside(self.full(name), self.chip.program.shapes[name])
+                shape = self.chip.program.shapes[name]
+                self.outputs[name] = fetched(outside(self.full(name), shape))
 
     def whole(self, name: str) -> None:
         """One node over all steps."""
@@ -112,22 +144,17 @@ class Run:
         arrived += [self.late(s) for s in program.before[name]]
         self.values[name] = self.through(name, node, self.heard(arrived), self.steps)
 
-    def late(self, name: str) -> Numbers:
+    def late(self, name: str) -> Array:
         """What a node said one step ago, over all steps."""
         x = self.full(name)
-        first = self.before_the_first((name,))[name].astype(x.dtype)
-        return np.concatenate([first, x[:-1]])
+        first = cast(self.before_the_first((name,))[name], x)
+        return concatenated([first, x[:-1]])
 
-    def heard(self, arrived: list[Numbers]) -> Numbers:
+    def heard(self, arrived: list[Array]) -> Array:
         """Several edges into one node are summed, exactly."""
-        total = arrived[0]
-        for more in arrived[1:]:
-            total = total.astype(np.int64) + more.astype(np.int64)
-        if len(arrived) > 1:
-            total = total.astype(np.int32)
-        return total
+        return arrived[0] if len(arrived) == 1 else summed(arrived)
 
-    def through(self, name: str, node: Node, x: Numbers, steps: int) -> Numbers:
+    def through(self, name: str, node: Node, x: Array, steps: int) -> Array:
         """What a node makes of what it hears, [T or 1, B, *shape]."""
         shapes, network = self.chip.program.shapes, self.chip.program.network
         if isinstance(node, ChipSynapse):
@@ -138,15 +165,13 @@ class Run:
             before = shapes[network.sources[name][0]]
             return inside(outside(x, before).reshape(*x.shape[:2], *shapes[name]), shapes[name])
         if isinstance(node, Delay):
-            held = laid(node, shapes[name])
-            return delayed(np.broadcast_to(x, (self.steps, *x.shape[1:])), held)
+            held = self.laid(node, shapes[name])
+            return delayed(repeated(x, self.steps), held)
         return x
 
-    def fire(self, name: str, node: ChipNeuron, x: Numbers, steps: int) -> Numbers:
+    def fire(self, name: str, node: ChipNeuron, x: Array, steps: int) -> Array:
         """A population over some steps; what it did is kept if that is wanted."""
         drive = x.reshape(*x.shape[:2], -1)
-        if drive.dtype not in (np.float32, np.int16, np.int32):
-            drive = drive.astype(np.int32)
         ran = self.chip.populations[name].run(drive, steps, self.states[name], name in self.record)
         if name in self.record:
             self.keep(name, ran)
@@ -159,12 +184,12 @@ class Run:
             self.kept[name] = ran
             return
         pairs = ((before.spikes, ran.spikes), (before.u, ran.u), (before.v, ran.v))
-        self.kept[name] = Ran(*(np.concatenate(p) for p in pairs))  # type: ignore[arg-type]
+        self.kept[name] = Ran(*(concatenated(p) for p in pairs))
 
-    def full(self, name: str) -> Numbers:
+    def full(self, name: str) -> Array:
         """A value at every step."""
         x = self.values[name]
-        return np.broadcast_to(x, (self.steps, *x.shape[1:]))
+        return repeated(x, self.steps)
 
     # --- a loop, step by step --------------------------------------------------------------
 
@@ -176,13 +201,13 @@ class Run:
         last = self.before_the_first((*names, *outer))
         shapes, nodes = program.shapes, self.chip.nodes
         lines = {
-            n: DelayLine(laid(node, shapes[n]))
+            n: DelayLine(self.laid(node, shapes[n]))
             for n in names
             if isinstance(node := nodes[n], Delay)
         }
-        found: dict[str, list[Numbers]] = {n: [] for n in names}
+        found: dict[str, list[Array]] = {n: [] for n in names}
         for t in range(self.steps):
-            now: dict[str, Numbers] = {}
+            now: dict[str, Array] = {}
             for name in names:
                 arrived = [now[s] if s in inner else self.at(s, t) for s in program.now[name]]
                 arrived += [
@@ -190,31 +215,31 @@ class Run:
                 ]
                 x = self.heard(arrived)
                 line = lines.get(name)
-                now[name] = line(x) if line else self.through(name, nodes[name], x, 1)
+                now[name] = line(summed([x])) if line else self.through(name, nodes[name], x, 1)
                 found[name].append(now[name])
             last = now
         for name in names:
-            self.values[name] = np.concatenate(found[name])
+            self.values[name] = concatenated(found[name])
 
-    def at(self, name: str, t: int) -> Numbers:
+    def at(self, name: str, t: int) -> Array:
         """A value outside of the loop at one step."""
         x = self.values[name]
         return x[:1] if len(x) == 1 else x[t : t + 1]
 
-    def before_the_first(self, names: tuple[str, ...]) -> dict[str, Numbers]:
+    def laid(self, node: Delay, shape: Shape) -> Any:
+        """A delay's steps, in the order inside."""
+        steps = node.steps
+        return steps if isinstance(steps, int) else inside(self.put(steps), shape)
+
+    def before_the_first(self, names: tuple[str, ...]) -> dict[str, Array]:
         """What back edges carry at t = 0 (core.interpreter.quiet)."""
         shapes = self.chip.program.shapes
         found = {}
         for name in names:
             whole = np.rint(self.chip.still[name]).astype(np.int32)
             spread = np.broadcast_to(whole, (self.batch, *shapes[name]))[None]
-            found[name] = inside(spread, shapes[name])
+            found[name] = inside(self.put(spread), shapes[name])
         return found
-
-
-def laid(node: Delay, shape: Shape) -> int | Numbers:
-    """A delay's steps, in the order inside."""
-    return node.steps if isinstance(node.steps, int) else inside(node.steps, shape)
 
 
 def narrow(x: Numbers, node: Any) -> Numbers:

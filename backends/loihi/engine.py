@@ -5,6 +5,7 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from importlib.metadata import version
+from importlib.util import find_spec
 from threading import Lock
 
 import numpy as np
@@ -15,9 +16,12 @@ from ...core.errors import ConfigError
 from ...core.network import Network
 from ...core.nodes import Input
 from ...core.recording import Recording, stored_once
+from ...core.schedule import compile
 from ..hosted import ChipRun, HostedSession, is_extended
 from ..protocol import Capabilities, check, header
+from .arrays import Array, fetched
 from .chip import Chip
+from .gpu.device import chosen, exact_products, room
 from .joined import Joined
 from .layout import outside, shaped
 from .threads import cores, side_by_side, torch_or_none
@@ -28,16 +32,19 @@ HOST = (
 CHIP = "ToChip ChipNeuron ChipLinear ChipAffine ChipConv1d ChipConv2d ChipSumPool2d"
 KERNELS = ("fused", "eager")
 KERNEL = "SPIKEPORT_LOIHI_KERNEL"
+SIGNAL = 13  # bytes of an element on a device: a sum, a spike, and u and v if they are recorded
 CHUNK_BYTES = 8 << 20  # of the largest layer's drive and spikes: stays within the cache
 
 
 class Loihi:
-    """Loihi's integers on any Python. kernel: 'fused' (numba), 'eager' (the definition), or
-    None: SPIKEPORT_LOIHI_KERNEL, else fused."""
+    """Loihi's integers on any Python. kernel: 'fused' (numba, or Triton on a GPU), 'eager' (the
+    definition), or None: SPIKEPORT_LOIHI_KERNEL, else fused. device: see `gpu.device`; None:
+    SPIKEPORT_LOIHI_DEVICE, else cpu. Neither moves a bit."""
 
     name = "loihi"
 
-    def __init__(self, kernel: str | None = None) -> None:
+    def __init__(self, kernel: str | None = None, device: str | None = None) -> None:
+        self.device = chosen(device)
         self.kernel = kernel or os.environ.get(KERNEL) or "fused"
         if self.kernel not in KERNELS:
             raise ConfigError(f"Loihi's kernel is {self.kernel!r}; {' or '.join(KERNELS)} is meant")
@@ -54,7 +61,9 @@ class Loihi:
 
     def versions(self) -> dict[str, str]:
         """The packages that do the work."""
-        names = ("numba", "numpy", "torch") if torch_or_none() else ("numba", "numpy")
+        names = ["numba", "numpy", *(["torch"] if torch_or_none() else [])]
+        if self.device is not None and find_spec("triton"):
+            names.append("triton")
         return {name: version(name) for name in names}
 
     def open(self, network: Network) -> "LoihiSession":
@@ -77,19 +86,32 @@ class LoihiSession(HostedSession):
     ) -> Recording:
         """See HostedSession."""
         steps, batch = next(iter(given.values())).shape[:2]
-        size = min(self.samples_at_once(steps), math.ceil(batch / cores()))
+        size = self.samples_at_once(steps)
+        if self.backend.device is None:
+            size = min(size, math.ceil(batch / cores()))
         joined = Joined(batch)
 
         def work(start: int) -> None:
             part = {name: x[:, start : start + size] for name, x in given.items()}
             joined.add(start, super(LoihiSession, self).run_checked(part, wanted, static))
 
-        side_by_side(work, range(0, batch, size))
+        if self.backend.device is None:
+            side_by_side(work, range(0, batch, size))
+        else:  # one device, one chunk after the other
+            with exact_products():
+                for start in range(0, batch, size):
+                    work(start)
         return joined.recording()
 
     def samples_at_once(self, steps: int) -> int:
-        """Such that a layer's drive and spikes stay in the cache."""
+        """Such that a layer's drive and spikes stay in the cache; on a device, that all layers'
+        fit its memory."""
         nodes = self.parts.chip.nodes.values()
+        if self.backend.device is not None:
+            shapes = compile(self.parts.chip).shapes.values()
+            return max(
+                1, room(self.backend.device) // (SIGNAL * steps * sum(map(math.prod, shapes)))
+            )
         largest = max((math.prod(n.shape) for n in nodes if isinstance(n, ChipNeuron)), default=1)
         return max(1, CHUNK_BYTES // (largest * steps * 5))
 
@@ -108,7 +130,9 @@ class LoihiSession(HostedSession):
         key = tuple(sorted(given.items()))
         with self.lock:
             if key not in self.chips:
-                self.chips[key] = Chip(self.parts.chip, given, self.backend.kernel)
+                self.chips[key] = Chip(
+                    self.parts.chip, given, self.backend.kernel, self.backend.device
+                )
             return self.chips[key]
 
     def on_chip(
@@ -120,10 +144,10 @@ class LoihiSession(HostedSession):
         outputs, kept = chip.run(signals, steps, batch, record)
         found = ChipRun({name: x.astype(np.float64) for name, x in outputs.items()})
 
-        def laid(name: str, values: Numbers | None) -> Numbers:
+        def laid(name: str, values: Array | None) -> Numbers:
             assert values is not None
             shape = chip.program.shapes[name]
-            return outside(values.reshape(steps, batch, *shaped(shape)), shape)
+            return fetched(outside(values.reshape(steps, batch, *shaped(shape)), shape))
 
         spikes = {n: laid(n, kept[n].spikes) for n in record}
         v = {n: laid(n, kept[n].v) for n in record}
@@ -131,7 +155,15 @@ class LoihiSession(HostedSession):
         nodes = self.parts.chip.nodes
         told = {
             "kernel": self.backend.kernel,
+            **self.where(chip),
             "sums": chip.ways(),
             "extensions": [n for n in chip.populations if is_extended(nodes[n])],
         }
         return replace(found, spikes=spikes, v=v, u=u, told={"loihi": told})
+
+    def where(self, chip: Chip) -> dict[str, str]:
+        """The device, and what ran the neurons there."""
+        if self.backend.device is None:
+            return {}
+        engines = sorted({p.engine for p in chip.populations.values()})
+        return {"device": self.backend.device, "neurons": ", ".join(engines)}

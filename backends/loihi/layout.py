@@ -7,24 +7,25 @@ shapes have one order only.
 import numpy as np
 
 from ...core.arrays import Numbers, Shape
+from .arrays import Array, transposed
 
 
-def inside(values: Numbers, shape: Shape) -> Numbers:
+def inside(values: Array, shape: Shape) -> Array:
     """[.., C, *space] -> [.., *space, C], contiguous."""
     if len(shape) < 2:
         return values
     lead = values.ndim - len(shape)
     order = (*range(lead), *range(lead + 1, values.ndim), lead)
-    return np.ascontiguousarray(values.transpose(order))
+    return transposed(values, order)
 
 
-def outside(values: Numbers, shape: Shape) -> Numbers:
+def outside(values: Array, shape: Shape) -> Array:
     """[.., *space, C] -> [.., C, *space], contiguous."""
     if len(shape) < 2:
         return values
     lead = values.ndim - len(shape)
     order = (*range(lead), values.ndim - 1, *range(lead, values.ndim - 1))
-    return np.ascontiguousarray(values.transpose(order))
+    return transposed(values, order)
 
 
 def shaped(shape: Shape) -> Shape:
@@ -34,4 +35,5 @@ def shaped(shape: Shape) -> Shape:
 
 def spread(values: Numbers, shape: Shape) -> Numbers:
     """A parameter of shape () or `shape` as one number a neuron, in the order inside."""
-    return inside(np.broadcast_to(values, shape), shape).reshape(-1)
+    flat: Numbers = inside(np.broadcast_to(values, shape), shape).reshape(-1)
+    return flat

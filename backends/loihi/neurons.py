@@ -21,6 +21,7 @@ from ...core import loihi
 from ...core.arrays import Numbers
 from ...core.chip_nodes import ChipNeuron
 from ...core.neuron import State, step
+from .arrays import Array
 from .layout import spread
 
 FAST_DRIVE = 1 << 18  # largest |drive| of the int32 kernel
@@ -152,9 +153,9 @@ def general_kernel(
 class Ran:
     """Spikes uint8 [T, B, N], and u, v int32 of each step where they were asked for."""
 
-    spikes: Numbers
-    u: Numbers | None = None
-    v: Numbers | None = None
+    spikes: Array
+    u: Array | None = None
+    v: Array | None = None
 
 
 class Population:
@@ -187,6 +188,8 @@ class Population:
     def run(self, drive: Numbers, steps: int, state: list[Numbers], record: bool) -> Ran:
         """Go on from `state`, which is changed. drive [T or 1, B, N] of whole numbers."""
         batch = drive.shape[1]
+        if drive.dtype not in (np.float32, np.int16, np.int32):
+            drive = drive.astype(np.int32)
         if self.kernel == "eager":
             return self.eager(drive, steps, state, record)
         spikes = np.empty((steps, batch, self.size), np.uint8)

@@ -176,6 +176,7 @@ def test_options(home: Path) -> None:
     refused("quantise", "int.nir", *QUANTISE[:4], cwd=home, says="in the chip's integers already")
     words = "run real.nir --backend loihi --input x.npy --out no.npz".split()
     refused(*words, *MEANS, cwd=home, says="--calibrate")
+    refused(*words, "--device", "gpu", cwd=home, says="cpu, cuda, cuda:N, auto or torch:cpu")
 
 
 def test_real_file_on_an_integer_engine_with_calibration(home: Path) -> None:
@@ -185,8 +186,11 @@ def test_real_file_on_an_integer_engine_with_calibration(home: Path) -> None:
     ok(*"quantise real.nir --calibrate x.npy --out same.nir".split(), *MEANS, cwd=home)
     words = "run same.nir --backend loihi --input x.npy --record all --out same.npz".split()
     ok(*words, cwd=home)
+    ok(*words[:-1], "torch.npz", "--device", "torch:cpu", cwd=home)
     with np.load(home / "direct.npz") as a, np.load(home / "same.npz") as b:
         assert (a["v/lif2"] == b["v/lif2"]).all()
+        with np.load(home / "torch.npz") as c:
+            assert all((b[name] == c[name]).all() for name in b if name != "header")
 
 
 def edited(home: Path, name: str, edit: Any) -> str:

@@ -17,6 +17,9 @@ def run(
         typer.Option("--input", help="X.npy [T, B, *shape], or NODE=X.npy for each input"),
     ],
     out: Out,
+    device: Annotated[
+        str, typer.Option(help="of loihi: cpu, cuda, cuda:N or auto; default cpu")
+    ] = "",
     record: Annotated[str, typer.Option(help="populations to record: NODE,NODE or all")] = "",
     dt: Dt = None,
     reset: Reset = None,
@@ -38,7 +41,7 @@ def run(
     from ..prepare import prepare
     from ..rename import as_original
 
-    engine = registry.get(backend)
+    engine = registry.get(backend, device)
     network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current, input_content))
     inputs = checked_inputs(network, named_arrays(input_, network))
     calibration = None

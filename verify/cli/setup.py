@@ -75,6 +75,7 @@ def backends(json: Json = False) -> None:
 def doctor(json: Json = False) -> None:
     """Say what is installed, which engines answer, and what to do about those that do not."""
     from ...backends import registry
+    from ...backends.loihi.gpu.device import gpus
 
     packages = {name: installed(name) for name in PACKAGES}
     engines = {}
@@ -90,6 +91,7 @@ def doctor(json: Json = False) -> None:
         "packages": packages,
         "engines": engines,
         "kernels": kernels(),
+        "gpus": gpus(),
     }
     if json:
         tell(told)

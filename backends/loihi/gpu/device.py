@@ -1,0 +1,77 @@
+"""Which device the emulator runs on, how exact its products are kept, and how much fits.
+
+cpu         numba and torch on the processor, the default
+cuda[:N]    a GPU: torch and Triton
+auto        cuda where there is one, else cpu
+torch:cpu   what runs on a GPU, on the processor: slow, for tests
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ....core.errors import BackendUnavailable, ConfigError
+from ..threads import torch_or_none
+
+VARIABLE = "SPIKEPORT_LOIHI_DEVICE"
+MEANT = "cpu, cuda, cuda:N, auto or torch:cpu"
+MOST = 8 << 30  # bytes of signals at once on a device
+SHARE = 0.4  # of the memory that is free
+ON_CPU = 256 << 20  # bytes, where a processor plays the device
+
+
+def chosen(asked: str | None) -> str | None:
+    """torch's name of the device; None: the processor's own path.
+
+    ConfigError for a name that means none; BackendUnavailable where there is no such device."""
+    wanted = asked or os.environ.get(VARIABLE) or "cpu"
+    if wanted == "cpu":
+        return None
+    torch = torch_or_none()
+    there = torch.cuda.device_count() if torch and torch.cuda.is_available() else 0
+    if wanted == "auto":
+        return "cuda" if there else None
+    kind, _, number = wanted.partition(":")
+    if wanted != "torch:cpu" and (kind != "cuda" or not (number.isdigit() or wanted == "cuda")):
+        raise ConfigError(f"Loihi's device is {wanted!r}; {MEANT} is meant")
+    if torch is None:
+        raise BackendUnavailable(
+            f"device {wanted!r} needs torch: pip install 'spikeport[loihi]', or take device cpu"
+        )
+    if wanted == "torch:cpu":
+        return "cpu"
+    if int(number or 0) >= there:
+        raise BackendUnavailable(
+            f"device {wanted!r} is not there: torch {torch.__version__} sees {there} GPUs; take "
+            "device cpu, or install a torch with CUDA"
+        )
+    return wanted
+
+
+@contextmanager
+def exact_products() -> Iterator[None]:
+    """Products of float32 in IEEE's float32 inside the block: no TF32, no bfloat16."""
+    torch = torch_or_none()
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def room(device: str) -> int:
+    """Bytes that signals may take at once."""
+    torch: Any = torch_or_none()
+    if not device.startswith("cuda"):
+        return ON_CPU
+    free, _ = torch.cuda.mem_get_info(device)
+    return min(MOST, int(SHARE * free))
+
+
+def gpus() -> list[str]:
+    """The GPUs that torch sees, by name."""
+    torch: Any = torch_or_none()
+    count = torch.cuda.device_count() if torch else 0
+    return [torch.cuda.get_device_name(n) for n in range(count)]

@@ -1,0 +1,45 @@
+"""The emulator on a GPU against itself on the processor: the same integer networks, the same bits.
+
+Both are timed whole, arrays in to arrays out, transfers included, in turns; the GPU's time is
+taken when it has answered. Where torch sees no GPU there is nothing to measure, which is said.
+"""
+
+import statistics
+from collections.abc import Iterator
+
+from ..backends.loihi.engine import Loihi
+from ..core.network import Network
+from .emulator import equal, integers, spikes, wall
+from .figure import REPEATS, Figure, rate
+from .nets import conv_net, dense_net
+
+BAR = 50.0
+ON_CPU, ON_GPU = 512, 16384  # samples; few would not fill a GPU, and many take minutes on a core
+
+
+def figures() -> Iterator[Figure]:
+    """Both nets."""
+    import torch
+
+    if not torch.cuda.is_available():
+        raise SystemExit(f"torch {torch.__version__} sees no GPU here: nothing is measured")
+    yield from ratios("conv", integers(conv_net()))
+    yield from ratios("dense", integers(dense_net()))
+    yield Figure("emulator-gpu/peak memory", torch.cuda.max_memory_allocated() / 2**20, "MiB")
+
+
+def ratios(name: str, network: Network) -> Iterator[Figure]:
+    """Samples a second on each, then how many times as many on the GPU."""
+    few, many = spikes(network, ON_CPU), spikes(network, ON_GPU)
+    with Loihi(device="cpu").open(network) as here, Loihi(device="cuda").open(network) as there:
+        equal(here, (there,), few)
+        there.run({"in": many})
+        seconds: dict[str, list[float]] = {"cpu": [], "cuda": []}
+        for _ in range(REPEATS):
+            seconds["cpu"].append(wall(here, few) / ON_CPU)
+            seconds["cuda"].append(wall(there, many) / ON_GPU)
+    for device, each in seconds.items():
+        yield rate(f"emulator-gpu/{name}/{device}", 1, each, "samples/s")
+    times = [a / b for a, b in zip(*seconds.values(), strict=True)]
+    middle = statistics.median(times)
+    yield Figure(f"emulator-gpu/{name}/cuda over cpu", middle, "times", BAR, min(times), max(times))

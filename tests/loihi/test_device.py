@@ -1,0 +1,229 @@
+"""The emulator's path for GPUs: the same bits as the definition and as the processor's path.
+
+It runs on the processor's memory too (torch:cpu), and its kernel under Triton's interpreter; where
+there is a GPU, on that as well.
+"""
+
+import importlib
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spikeport.backends import conformance, registry
+from spikeport.backends.loihi import engine
+from spikeport.backends.loihi.bounds import FLOAT32
+from spikeport.backends.loihi.gpu import device, sums
+from spikeport.core.errors import BackendUnavailable, ConfigError, NetworkError, QuantisationError
+from spikeport.core.network import Network
+from spikeport.core.nodes import Conv, Input, Output
+from spikeport.verify.prepare import prepare
+
+from ..lava.cases import definition, same
+from ..lava.crowds import driven, drives
+from .test_bounds import chain, graded_dense, population
+from .test_random import REFUSALS, grown
+
+gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
+DEVICES = ["torch:cpu", pytest.param("cuda", marks=gpu)]
+
+
+@pytest.fixture
+def interpreted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Triton's kernels run by its interpreter, on the processor."""
+    pytest.importorskip("triton")
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    kernel = importlib.import_module("spikeport.backends.loihi.gpu.kernel")
+    importlib.reload(kernel)  # what a kernel is, is decided when it is defined
+    yield
+    monkeypatch.delenv("TRITON_INTERPRET")
+    importlib.reload(kernel)
+
+
+def run(network: Network, inputs: Any, where: str | None, kernel: str = "fused") -> Any:
+    with engine.Loihi(kernel, where).open(network) as session:
+        return session.run(inputs, ("all",))
+
+
+def hold(seed: int, where: str) -> str:
+    """What became of a random network."""
+    try:
+        network, inputs = grown(seed)
+    except NetworkError:
+        return "no network"
+    try:
+        got = run(network, inputs, where)
+    except QuantisationError:
+        return "unbounded"
+    except NetworkError as error:
+        assert any(word in str(error) for word in (*REFUSALS, "to the host")), error
+        return "refused"
+    same(definition(network, inputs), got)
+    return "equal"
+
+
+@pytest.mark.parametrize("where", DEVICES)
+def test_random_graphs(where: str) -> None:
+    count = Counter(hold(seed, where) for seed in range(600, 800))
+    assert count["equal"] > 120, count
+
+
+def test_random_graphs_with_the_kernel(interpreted: None) -> None:
+    count = Counter(hold(seed, "torch:cpu") for seed in range(800, 830))
+    assert count["equal"] > 18, count
+
+
+@pytest.mark.parametrize("where", DEVICES)
+@pytest.mark.parametrize("name", conformance.BUILDERS)
+def test_conformance_cases(name: str, where: str) -> None:
+    """u, v and spikes of every case that the emulator runs."""
+    case, here = conformance.make(name), engine.Loihi(device="cpu")
+    try:
+        network = prepare(case.network, here.capabilities(), case.inputs).network
+    except NetworkError:
+        pytest.skip("refused by name, see tests/conformance")
+    wanted, got = run(network, case.inputs, "cpu"), run(network, case.inputs, where)
+    same(wanted, got)
+    for name, values in wanted.outputs.items():
+        assert np.array_equal(values, got.outputs[name])
+    assert got.header["loihi"]["device"] == where.removeprefix("torch:")
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    size=st.integers(1, 60),
+    steps=st.integers(1, 30),
+    reach=st.sampled_from([1, 300, 1 << 14, 1 << 17, 1 << 18]),
+)
+def test_any_population(seed: int, size: int, steps: int, reach: int) -> None:
+    """Every register from all of its range; drives that wrap the current."""
+    random = np.random.default_rng(seed)
+    network = driven(random, size, reach, 0)
+    inputs = drives(random, steps, 3, size)
+    same(definition(network, inputs), run(network, inputs, "torch:cpu"))
+
+
+@pytest.mark.parametrize("reach", [1, 300, 1 << 17, 1 << 18])
+def test_any_population_with_the_kernel(interpreted: None, reach: int) -> None:
+    """More neurons than a program of the kernel has lanes, with and without records."""
+    random = np.random.default_rng(reach)
+    network = driven(random, 150, reach, 0)
+    inputs = drives(random, 12, 5, 150)
+    wanted = definition(network, inputs)
+    got = run(network, inputs, "torch:cpu")
+    assert got.header["loihi"]["neurons"] == "triton"
+    same(wanted, got)
+    with engine.Loihi(device="torch:cpu").open(network) as session:
+        bare = session.run(inputs)
+    for name, values in wanted.outputs.items():
+        assert np.array_equal(values, bare.outputs[name])
+
+
+@gpu
+@pytest.mark.parametrize("kernel", engine.KERNELS)
+def test_any_population_on_a_gpu(kernel: str) -> None:
+    random = np.random.default_rng(9)
+    network = driven(random, 5000, 1 << 18, 0)
+    inputs = drives(random, 40, 64, 5000)
+    same(run(network, inputs, "cpu"), run(network, inputs, "cuda", kernel))
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+def test_the_kernel_compiles_for_a_gpu(capability: int) -> None:
+    """Down to PTX, which takes no GPU."""
+    triton = pytest.importorskip("triton")
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from spikeport.backends.loihi.gpu import kernel
+
+    arrays = ["extra", "ku", "kv", "theta", "bias", "u", "v", "rest"]
+    for drive in ("*fp32", "*i32"):
+        signature = {"drive": drive} | dict.fromkeys(arrays, "*i64")
+        signature |= {"spikes": "*u8", "us": "*i32", "vs": "*i32"}
+        signature |= {"size": "i32", "lanes": "i64", "steps": "i32", "stride": "i64"}
+        fixed = {"soft": True, "period": 2, "record": True, "block": kernel.BLOCK}
+        signature |= dict.fromkeys(fixed, "constexpr")
+        source = ASTSource(fn=kernel.population, signature=signature, constexprs=fixed)
+        made = triton.compile(source, target=GPUTarget("cuda", capability, 32))
+        assert f".target sm_{capability}" in made.asm["ptx"]
+
+
+@pytest.mark.parametrize("where", DEVICES)
+def test_odd_sums_just_below_and_over_the_bound(where: str) -> None:
+    """2^24 - 1 is held by float32, 2^24 + 1 is not: the bound decides in time. A user's wish for
+    quick products changes nothing, and is there again afterwards."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        for message, kind in ((1 << 20, "float32"), (1 << 21, "float64")):
+            weight = np.array([[8, 6, 0], [8, 2, -2]])
+            inputs = {"n0": np.array([[[message, message // 4 + 1, 1.0]]])}
+            network = graded_dense(weight, message)
+            got = run(network, inputs, where)
+            assert got.header["loihi"]["sums"]["n2"] == f"products in {kind}"
+            same(definition(network, inputs), got)
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@pytest.mark.parametrize("where", DEVICES)
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("channels", [7330, 7340])
+def test_convolution_sums_at_the_bound(where: str, groups: int, channels: int) -> None:
+    """3 x 3 x 7,339 x 254 = 16,776,954 is the last below 2^24."""
+    from spikeport.core.chip_nodes import ChipSynapse
+
+    weight = np.full((2, channels, 3, 3), 254)
+    weight[1] *= -1
+    weight[:, 0, 1, 1] = 2
+    network = chain(
+        Input((channels * groups, 3, 3), content="spikes"),
+        ChipSynapse(Conv(weight, groups=groups)),
+        population(2, 1, 1),
+        Output((2, 1, 1)),
+    )
+    inputs = {"n0": np.ones((1, 1, channels * groups, 3, 3), np.uint8)}
+    got = run(network, inputs, where)
+    wide = 9 * channels * 254 >= FLOAT32
+    assert got.header["loihi"]["sums"]["n1"] == f"products in float{64 if wide else 32}"
+    same(definition(network, inputs), got)
+
+
+def test_in_parts_and_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever fits at once."""
+    case = conformance.make("conv_groups")
+    here = engine.Loihi(device="cpu")
+    network = prepare(case.network, here.capabilities(), case.inputs).network
+    wanted = run(network, case.inputs, "cpu")
+    monkeypatch.setattr(sums, "WINDOWS", 1)
+    monkeypatch.setattr(device, "ON_CPU", 1)
+    same(wanted, run(network, case.inputs, "torch:cpu"))
+
+
+def test_choice_of_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="device is 'gpu'; cpu, cuda"):
+        engine.Loihi(device="gpu")
+    with pytest.raises(ConfigError, match="device is 'cuda:x'"):
+        engine.Loihi(device="cuda:x")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert engine.Loihi(device="auto").device is None
+    for name in ("cuda", "cuda:3"):
+        with pytest.raises(BackendUnavailable, match="sees 0 GPUs"):
+            engine.Loihi(device=name)
+    monkeypatch.setenv(device.VARIABLE, "torch:cpu")
+    assert engine.Loihi().device == "cpu"
+    assert engine.Loihi(device="cpu").device is None
+
+
+def test_only_the_emulator_has_a_device() -> None:
+    assert registry.get("loihi", "torch:cpu").versions()["torch"] == torch.__version__
+    with pytest.raises(ConfigError, match="'reference' has no device to choose"):
+        registry.get("reference", "cuda")
