@@ -13,6 +13,7 @@ import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
 from torch import Tensor, nn
 
 from ..core.errors import NetworkError
+from . import segments
 from .neurons import Neuron
 
 
@@ -115,7 +116,10 @@ class Dropout(nn.Dropout):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return input
-        mask = F.dropout(torch.ones_like(input[0]), self.p)
+        mask = segments.memory(self)
+        if mask is None:
+            mask = F.dropout(torch.ones_like(input[0]), self.p)
+        segments.keep(self, mask)
         return over_time(lambda x: x * mask, input) if is_static(input) else input * mask
 
 

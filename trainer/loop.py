@@ -28,6 +28,7 @@ from ..core.errors import CheckpointError, TrainingError
 from ..core.settings import TrainConfig
 from . import checkpoint, data
 from .checkpoint import Metrics, Trained
+from .compiled import compiled, compiling, plain
 from .evaluate import as_tensor, correct
 from .finetune import check_fit, started
 from .folder import check_same, claim, room, write_text
@@ -39,6 +40,7 @@ from .norms import data_dependent_start
 from .optimiser import learning_rate, optimiser
 from .processes import processes, together
 from .regularisers import listening, regularised
+from .segments import segmented
 from .spiking import heard_in_time
 from .stages import Phase, cost, phase_at, phases
 
@@ -58,7 +60,7 @@ def fit(
     other settings; TrainingError if the loss is not a number or a disk is full; DataError from the
     data.
     """
-    with settled(config.run), room(Path(out)):
+    with settled(config.run), room(Path(out)), compiling(config.run):
         run = Run.begin(config, Path(out), resume, dataset, start)
         batches = len(run.order(0))
         try:
@@ -120,7 +122,8 @@ class Run:
         if config.train.data_start and last is None:
             x, _ = dataset.take(dataset.order("train", config.train.batch)[0], config.data.steps)
             data_dependent_start(net, as_tensor(x))
-        model, steps = fabric.setup(net, optimiser(net, config.train))
+        made = compiled(net, segmented(net, config), config, fabric.device.type)
+        model, steps = fabric.setup(made, optimiser(net, config.train))
         run = cls(config, out, fabric, dataset, net, model, steps, start=begun)
         if last is not None:
             run.restore(last)
@@ -339,7 +342,7 @@ class Run:
             "digest": checkpoint.trained_digest(self.net),
             **checkpoint.versions(),
         }
-        trained = replace(self.trained(metrics), model=self.net.cpu().eval())
+        trained = replace(self.trained(metrics), model=plain(self.net).cpu().eval())
         if self.leads:
             checkpoint.save(self.out / "best.ckpt", trained)
             write_text(self.out / "metrics.json", json.dumps(metrics, indent=2) + "\n")

@@ -7,7 +7,7 @@ from ..core.neuron import real
 from . import kernels
 from .neurons.base import Numbers
 from .neurons.srm import alpha
-from .spiking import stepper
+from .spiking import Stepper
 
 
 def potential(x: Tensor, tau_s: float) -> Tensor:
@@ -19,7 +19,7 @@ def membranes(x: Tensor, numbers: Numbers, late: int) -> Tensor:
     """Of a population that does not fire, [T, B, *shape], from rest, each `late` steps later."""
     if kernels.integrator(x).fused:
         return kernels.integrate(numbers, x, late)
-    advance = stepper(real(fire=None, **numbers.rest()))
+    advance = Stepper(real(fire=None, **numbers.rest()))
     silent = torch.zeros_like(x[0])
     drives = [silent] * late + list(x.unbind(0))
     return torch.stack([advance(drive)[0] for drive in drives[: len(x)]])

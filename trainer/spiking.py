@@ -2,16 +2,25 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import cast
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
 from ..core.errors import ConfigError, NetworkError
 from ..core.neuron import Law, State, step
+from . import segments
 
 Feedback = Callable[[Tensor], Tensor]  # spikes of one step [B, *shape] -> current [B, *shape]
-Advance = Callable[[Tensor], tuple[Tensor, State]]  # drive [B, *shape] -> (spikes, state)
+
+
+class Advance(Protocol):
+    """One step of a population: drive [B, *shape] -> (spikes, state). state: all that it carries
+    from one step to the next."""
+
+    state: Any
+
+    def __call__(self, drive: Tensor) -> tuple[Tensor, State]: ...
 
 
 class Spiking(nn.Module):
@@ -39,7 +48,7 @@ class Spiking(nn.Module):
 
     def run(self, x: Tensor, law: Law, feedback: Feedback | None = None) -> Tensor:
         """Every step by one law, from rest."""
-        return self.steps(x, stepper(law), feedback)
+        return self.steps(x, Stepper(law), feedback)
 
     def steps(self, x: Tensor, advance: Advance, feedback: Feedback | None = None) -> Tensor:
         """Every step, from rest."""
@@ -48,16 +57,24 @@ class Spiking(nn.Module):
                 f"a neuron gets an input of shape {list(x.shape)}; "
                 "give [T, B, *shape] with at least one step"
             )
-        silent = torch.zeros_like(x[0])
-        # Of the steps before the first. Whoever fires late has tested a membrane at rest by
-        # then, in vain, but a gradient to the threshold comes of it.
-        fired = [advance(silent)[0] for _ in range(self.delay)] or [silent]
+        fired = self.before(x, advance)
         for t, drive in enumerate(x.unbind(0)):
             spikes, state = advance(drive if feedback is None else drive + feedback(fired[t]))
             fired.append(spikes)
             if self.watch is not None:
                 self.watch(spikes, state)
+        segments.keep(self, (advance.state, fired[len(x) :]))
         return torch.stack(fired[: len(x)] if self.delay else fired[1:])
+
+    def before(self, x: Tensor, advance: "Advance") -> list[Tensor]:
+        """Spikes of the steps before the first of x; `advance` is then where it was left."""
+        if (carried := segments.memory(self)) is not None:
+            advance.state, fired = carried
+            return list(fired)
+        silent = torch.zeros_like(x[0])
+        # Whoever fires late has tested a membrane at rest by then, in vain, but a gradient to
+        # the threshold comes of it.
+        return [advance(silent)[0] for _ in range(self.delay)] or [silent]
 
 
 def heard_in_time(net: nn.Module, steps: int) -> None:
@@ -78,16 +95,16 @@ def _late(part: nn.Module) -> int:
     return own + sum(_late(inner) for inner in part.children())
 
 
-def stepper(law: Law) -> Advance:
+class Stepper:
     """One population at rest, advanced by every call."""
-    state = State()
 
-    def advance(drive: Tensor) -> tuple[Tensor, State]:
-        nonlocal state
-        spikes, state = step(state, drive, law)
-        return spikes, state
+    def __init__(self, law: Law) -> None:
+        self.law = law
+        self.state = State()
 
-    return advance
+    def __call__(self, drive: Tensor) -> tuple[Tensor, State]:
+        spikes, self.state = step(self.state, drive, self.law)
+        return spikes, self.state
 
 
 def detached(law: Law) -> Law:

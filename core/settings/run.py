@@ -17,6 +17,8 @@ class Run(Section):
     precision: Literal["32-true", "64-true", "16-mixed", "bf16-mixed"] = "32-true"
     threads: Annotated[int, Field(ge=0)] = 0  # of each process; 0: torch's own choice
     deterministic: bool = True
+    compile: bool = False  # the net between its neurons, by torch.compile
+    checkpoint_steps: Annotated[int, Field(ge=0)] = 0  # a segment; its inside is computed twice
     channels_last: bool = False  # memory layout of the convolutions
     kernels: Literal["auto", "fused", "eager"] = "auto"  # of neurons; eager: step by step
     progress: bool = True  # a bar, where there is a terminal

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import ConfigError
+from .. import segments
 from ..surrogate import SHAPES
 
 if TYPE_CHECKING:
@@ -60,12 +61,14 @@ def asked(wanted: Mode) -> Iterator[None]:
 
 def chosen(neuron: "Neuron", x: Tensor, feedback: "Feedback | None" = None) -> Choice:
     """What runs a population on x [T, B, *shape]. ConfigError where fused is asked for, but
-    cannot be; somebody who watches every step is answered step by step all the same."""
+    cannot be; who watches every step, or runs segments, is answered step by step all the same."""
     wanted = mode()
     if wanted == "eager":
         return Choice("eager", "asked for")
     if neuron.watch is not None:
         return Choice("eager", "its steps are recorded")
+    if segments.running():
+        return Choice("eager", "its steps are run in segments")
     reason = not_covered(neuron, feedback) or not_here(x)
     if not reason:
         return Choice("numba" if x.device.type == "cpu" else "triton")
@@ -80,6 +83,7 @@ def chosen(neuron: "Neuron", x: Tensor, feedback: "Feedback | None" = None) -> C
 def integrator(x: Tensor) -> Choice:
     """What runs a population that does not fire on x [T, B, *shape]."""
     reason = "asked for" if mode() == "eager" else not_here(x)
+    reason = "its steps are run in segments" if segments.running() else reason
     return Choice("eager", reason) if reason else Choice("numba")
 
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from ...core import nodes
 from ...core.errors import ConfigError
 from ...core.neuron import State, real
-from ..spiking import Feedback, stepper
+from ..spiking import Feedback, Stepper
 from ..surrogate import Surrogate
 from ..surrogate_forms import slayer_library
 from .base import Compare, Neuron, Number, Numbers, positive
@@ -110,18 +110,7 @@ class SRM(Neuron):
     def forward(self, x: Tensor, feedback: Feedback | None = None) -> Tensor:
         if self.merged:
             return super().forward(x, feedback)
-        potential = stepper(real(fire=None, **self.potential().rest()))
-        after = stepper(real(fire=None, **self.after_spikes().rest()))
-        fire = stepper(self.law())
-        nu: Tensor | float = 0.0
-
-        def advance(drive: Tensor) -> tuple[Tensor, State]:
-            nonlocal nu
-            spikes, state = fire(potential(drive)[0] + nu)
-            nu, _ = after(spikes.detach() if self.detach_reset else spikes)
-            return spikes, state
-
-        return self.steps(x, advance, feedback)
+        return self.steps(x, _Filtered(self), feedback)
 
     def extra_repr(self) -> str:
         threshold = float(torch.as_tensor(self.threshold).detach())
@@ -129,3 +118,28 @@ class SRM(Neuron):
             f"tau_s={self.tau_s:g}, tau_r={self.tau_r:g}, kernel={self.kernel}, "
             f"scale_ref={self.scale_ref:g}, threshold={threshold:g}, surrogate={self.surrogate}"
         )
+
+
+class _Filtered:
+    """Filters of the input and of the own spikes, and between them a threshold without memory."""
+
+    def __init__(self, neuron: SRM) -> None:
+        self.potential = Stepper(real(fire=None, **neuron.potential().rest()))
+        self.after = Stepper(real(fire=None, **neuron.after_spikes().rest()))
+        self.fire = Stepper(neuron.law())
+        self.detach = neuron.detach_reset
+        self.nu: Tensor | float = 0.0
+
+    @property
+    def state(self) -> tuple[State, State, State, Tensor | float]:
+        """Of all three, and what the last spikes do to the membrane."""
+        return self.potential.state, self.after.state, self.fire.state, self.nu
+
+    @state.setter
+    def state(self, carried: tuple[State, State, State, Tensor | float]) -> None:
+        self.potential.state, self.after.state, self.fire.state, self.nu = carried
+
+    def __call__(self, drive: Tensor) -> tuple[Tensor, State]:
+        spikes, state = self.fire(self.potential(drive)[0] + self.nu)
+        self.nu, _ = self.after(spikes.detach() if self.detach else spikes)
+        return spikes, state

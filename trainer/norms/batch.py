@@ -73,7 +73,7 @@ def _normalised(norm: _BatchNorm, x: Tensor, factor: float, axes: int) -> Tensor
     if not is_static(x):
         return _apply(norm, x, factor, axes, norm.running_var)
     own = x[0].numel() // x.shape[2] if x.ndim > 2 else 0  # values per channel and step
-    once = int(together.count(own, x))
+    once = int(together.count(own, x)) if together.shared() else own
     if once == 1:  # one value has no variance, its T copies have: 0
         return _apply(norm, x.contiguous(), factor, axes, norm.running_var)
     assert norm.running_var is not None

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import ConfigError, NetworkError
+from .. import segments
 from ..layers import Whole
 
 
@@ -37,10 +38,12 @@ class NeuNorm(Whole):
                 f"NeuNorm of {list(self.weight.shape)} gets an input of shape {list(s.shape)}; "
                 "[T, B, F, *space] is meant"
             )
-        x, out = torch.zeros_like(s[0, :, :1]), []
+        carried = segments.memory(self)
+        x, out = torch.zeros_like(s[0, :, :1]) if carried is None else carried, []
         for now in s.unbind(0):
             x = self.k * x + self.share * now.sum(1, keepdim=True)
             out.append(now - self.weight * x)
+        segments.keep(self, x)
         return torch.stack(out)
 
     def extra_repr(self) -> str:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import ConfigError, NetworkError
-from .. import kernels
+from .. import kernels, segments
 from ..layers import Whole
 from ..neurons.base import Numbers
 
@@ -37,13 +37,15 @@ class LeakyReadout(Whole):
         """Membranes [T, B, C]."""
         if self.initial == 0 and kernels.integrator(x).fused:
             return kernels.integrate(self._numbers(), x, self.delay)
-        u = torch.full_like(x[0], self.initial)
-        current, out = torch.zeros_like(x[0]), []
+        rest = torch.full_like(x[0], self.initial), torch.zeros_like(x[0])
+        u, current = segments.memory(self) or rest
+        out = []
         for now in x.unbind(0):
             out.append(u)
             u = self.decay * u + (1 - self.decay) * (now if self.decay_syn is None else current)
             if self.decay_syn is not None:
                 current = self.decay_syn * current + now
+        segments.keep(self, (u, current))
         return torch.stack(out)
 
     def _numbers(self) -> Numbers:
