@@ -13,4 +13,6 @@ Decay = Annotated[float, Field(ge=0, le=1)]
 class Section(BaseModel):
     """A table of the file: no unknown keys, no conversions, no changes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )

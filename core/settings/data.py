@@ -13,13 +13,20 @@ class Manifolds(Section):
     are stork's example (Zenke & Vogels 2021); its steps are data.steps = 100 of 2 ms."""
 
     classes: Count = 10
-    units: Count = 20  # inputs
-    dimensions: Count = 1  # D, of the manifolds
-    alpha: Positive = 1.0  # their roughness: large is smooth
-    samples: Count = 1000  # of each class
-    spikes: Count = 1  # of each unit, in every sample
-    fraction: Annotated[float, Field(gt=0, le=1)] = 0.5  # of the steps, in which spikes fall
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0  # of the manifolds and the points on them
+    units: Count = 20
+    """inputs"""
+    dimensions: Count = 1
+    """D, of the manifolds"""
+    alpha: Positive = 1.0
+    """their roughness: large is smooth"""
+    samples: Count = 1000
+    """of each class"""
+    spikes: Count = 1
+    """of each unit, in every sample"""
+    fraction: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """of the steps, in which spikes fall"""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """of the manifolds and the points on them"""
 
 
 class Sound(Section):
@@ -27,20 +34,32 @@ class Sound(Section):
 
     kind: Literal["current", "crossings", "latency"] = "current"
     bands: Count = 40
-    levels: Annotated[int, Field(ge=2)] = 4  # crossings only
+    levels: Annotated[int, Field(ge=2)] = 4
+    """crossings only"""
 
 
 class Data(Section):
     """What is learned from."""
 
-    name: str = "digits"  # one of docs/data.md, or the path of an .npz file
-    folder: str = ""  # where the files of a named set lie; empty: the usual places
-    download: bool = False  # fetch missing files
-    steps: Count = 4  # T
-    temporal: bool = False  # .npz only: x is [N, T, *shape]
-    content: Literal["auto", "analogue", "spikes"] = "auto"  # auto: spikes if all are 0 or 1
-    samples: Annotated[int, Field(ge=0)] = 0  # of the train split, the first so many; 0: all
-    validation_samples: Annotated[int, Field(ge=0)] = 0  # of that split; 0: all
-    manifolds: Manifolds = Manifolds()  # random-manifolds only
-    sound: Sound = Sound()  # spoken-digits only
-    encoder: AnyEncoder = Direct()  # how a still sample becomes T steps
+    name: str = "digits"
+    """one of docs/data.md, or the path of an .npz file"""
+    folder: str = ""
+    """where the files of a named set lie; empty: the usual places"""
+    download: bool = False
+    """fetch missing files"""
+    steps: Count = 4
+    """T"""
+    temporal: bool = False
+    """.npz only: x is [N, T, *shape]"""
+    content: Literal["auto", "analogue", "spikes"] = "auto"
+    """auto: spikes if all are 0 or 1"""
+    samples: Annotated[int, Field(ge=0)] = 0
+    """of the train split, the first so many; 0: all"""
+    validation_samples: Annotated[int, Field(ge=0)] = 0
+    """of that split; 0: all"""
+    manifolds: Manifolds = Manifolds()
+    """random-manifolds only"""
+    sound: Sound = Sound()
+    """spoken-digits only"""
+    encoder: AnyEncoder = Direct()
+    """how a still sample becomes T steps"""

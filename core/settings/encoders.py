@@ -44,8 +44,10 @@ class Dct(Section):
     """4 x 4 blocks, one frequency a step."""
 
     kind: Literal["dct"] = "dct"
-    stride: Count = 4  # 2: blocks overlap
-    spikes: bool = True  # 1, 0, -1 by thresholds of the training split, instead of numbers
+    stride: Count = 4
+    """2: blocks overlap"""
+    spikes: bool = True
+    """1, 0, -1 by thresholds of the training split, instead of numbers"""
 
 
 class Current(Section):
@@ -58,8 +60,10 @@ class Saccades(Section):
     """An event camera that moves before the image: spikes of brighter and darker pixels."""
 
     kind: Literal["saccades"] = "saccades"
-    amplitude: Positive = 3.0  # pixels, of the gaze
-    threshold: Positive = 0.2  # of the logarithm of brightness
+    amplitude: Positive = 3.0
+    """pixels, of the gaze"""
+    threshold: Positive = 0.2
+    """of the logarithm of brightness"""
 
 
 def _by_name(given: Any) -> Any:

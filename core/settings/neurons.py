@@ -14,7 +14,8 @@ class Surrogate(Section):
     kind: Literal[
         "triangle", "rectangular", "atan", "superspike", "sigmoid", "exponential", "stdb"
     ] = "triangle"
-    width: Positive = 1.0  # in units of the membrane; stdb: in steps, 100 in its source
+    width: Positive = 1.0
+    """in units of the membrane; stdb: in steps, 100 in its source"""
     scale: Positive = 1.0
 
 
@@ -22,8 +23,10 @@ class Fires(Section):
     """What all kinds of neuron have."""
 
     threshold: Positive = 1.0
-    compare: Literal[">", ">="] = ">"  # '>=': a spike at the threshold too
-    detach_reset: bool = True  # keep the gradient out of the reset
+    compare: Literal[">", ">="] = ">"
+    """'>=': a spike at the threshold too"""
+    detach_reset: bool = True
+    """keep the gradient out of the reset"""
     surrogate: Surrogate = Surrogate()
 
 
@@ -69,9 +72,12 @@ class SpikingJelly(Firing):
 
     kind: Literal["spikingjelly"] = "spikingjelly"
     compare: Literal[">", ">="] = ">="
-    tau: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 2.0  # steps
-    decay_input: bool = True  # false: x is not divided by tau
-    learn: tuple[Literal["threshold"], ...] = ()  # kind plif learns tau
+    tau: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 2.0
+    """steps"""
+    decay_input: bool = True
+    """false: x is not divided by tau"""
+    learn: tuple[Literal["threshold"], ...] = ()
+    """kind plif learns tau"""
 
 
 class Plif(Firing):
@@ -79,17 +85,21 @@ class Plif(Firing):
 
     kind: Literal["plif"] = "plif"
     compare: Literal[">", ">="] = ">="
-    init_tau: Annotated[float, Field(gt=1, allow_inf_nan=False)] = 2.0  # steps
+    init_tau: Annotated[float, Field(gt=1, allow_inf_nan=False)] = 2.0
+    """steps"""
     decay_input: bool = True
-    learn: tuple[Literal["threshold"], ...] = ()  # beside tau
+    learn: tuple[Literal["threshold"], ...] = ()
+    """beside tau"""
 
 
 class Zenke(Fires):
     """Current-based, with a dead step after every spike."""
 
     kind: Literal["zenke"] = "zenke"
-    decay: Decay = 0.9048374180359595  # beta_mem: exp(-2 ms / 20 ms)
-    decay_syn: Decay = 0.8187307530779818  # beta_syn: exp(-2 ms / 10 ms)
+    decay: Decay = 0.9048374180359595
+    """beta_mem: exp(-2 ms / 20 ms)"""
+    decay_syn: Decay = 0.8187307530779818
+    """beta_syn: exp(-2 ms / 10 ms)"""
     learn: tuple[Literal["decay", "decay_syn", "threshold"], ...] = ()
 
 
@@ -98,7 +108,8 @@ class Soft(Fires):
 
     kind: Literal["soft"] = "soft"
     decay: Decay = 0.95
-    test_first: bool = False  # the spike is tested before the update, as in hybrid training
+    test_first: bool = False
+    """the spike is tested before the update, as in hybrid training"""
     surrogate: Surrogate = Surrogate(scale=0.3)
     learn: tuple[Literal["decay", "threshold"], ...] = ()
 
@@ -109,10 +120,14 @@ class Srm(Fires):
     kind: Literal["srm"] = "srm"
     threshold: Positive = 10.0
     compare: Literal[">", ">="] = ">="
-    tau_s: Positive = 10.0  # steps, of the response to a spike that comes in
-    tau_r: Positive = 10.0  # steps, of the refractory response to an own one
-    kernel: Literal["exponential", "alpha"] = "exponential"  # of the refractory response
-    scale_ref: Positive = 2.0  # thresholds that a spike takes off
+    tau_s: Positive = 10.0
+    """steps, of the response to a spike that comes in"""
+    tau_r: Positive = 10.0
+    """steps, of the refractory response to an own one"""
+    kernel: Literal["exponential", "alpha"] = "exponential"
+    """of the refractory response"""
+    scale_ref: Positive = 2.0
+    """thresholds that a spike takes off"""
     surrogate: Surrogate = Surrogate(kind="exponential", width=10.0, scale=0.1)
     learn: tuple[Literal["threshold"], ...] = ()
 

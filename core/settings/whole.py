@@ -20,7 +20,8 @@ class TrainConfig(Section):
     data: Data = Data()
     model: AnyNet = ConvNet()
     train: Train = Train()
-    finetune: FineTune | None = None  # None: training begins with fresh weights
+    finetune: FineTune | None = None
+    """None: training begins with fresh weights"""
     run: Run = Run()
 
     @model_validator(mode="after")

@@ -145,6 +145,8 @@ OTHERS: dict[str, str] = {  # a value for every key, other than the default
     "run.threads": "1",
     "run.deterministic": "false",
     "run.channels_last": "true",
+    "run.compile": "true",
+    "run.checkpoint_steps": "8",
     "run.kernels": "eager",
     "run.progress": "false",
     "run.loggers": '["csv"]',

@@ -14,6 +14,7 @@ from . import (
     quantise,
     reproduce,
     run,
+    settings,
     setup,
     sweep,
     train,
@@ -44,6 +45,7 @@ app.command(name="backends")(verb(setup.backends))
 app.command(name="doctor")(verb(setup.doctor))
 app.command(name="setup")(verb(setup.setup))
 app.command(name="architectures")(verb(architectures.architectures))
+app.command(name="settings")(verb(settings.settings))
 app.command(name="sweep")(verb(sweep.sweep))
 app.command(name="reproduce")(verb(reproduce.reproduce))
 app.command(name="demo")(verb(demo.demo))

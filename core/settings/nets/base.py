@@ -35,15 +35,24 @@ class Net(Section):
 
     neuron: AnyNeuron = Lif()
     norm: NormName = "bn"
-    norm_steps: Annotated[int, Field(ge=0)] = 0  # bntt only: T, as in data.steps
-    norm_lambda: Positive = 0.1  # psp norms only: added to the mean square
-    norm_keep: Annotated[float, Field(ge=0, lt=1)] = 0.9  # neunorm only: k
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # before the last layer
+    norm_steps: Annotated[int, Field(ge=0)] = 0
+    """bntt only: T, as in data.steps"""
+    norm_lambda: Positive = 0.1
+    """psp norms only: added to the mean square"""
+    norm_keep: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """neunorm only: k"""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """before the last layer"""
     readout: ReadoutName = "mean"
-    readout_decay: Decay = 0.9  # li-max, li-sum only: of the membrane
-    readout_decay_syn: Decay = 0.0  # li-max, li-sum only: of the current; 0: there is none
-    votes: Count = 10  # voting only: output neurons a class
-    bias: Literal["auto", "always", "never"] = "auto"  # of convolutions and hidden layers; auto:
-    # where no norm behind them brings one
-    start: StartName = "torch"  # of all weights: torch's own, or one of trainer.models.starts
-    start_gain: Positive = 1.0  # weights are multiplied by it at the start (SLAYER: 10 or 100)
+    readout_decay: Decay = 0.9
+    """li-max, li-sum only: of the membrane"""
+    readout_decay_syn: Decay = 0.0
+    """li-max, li-sum only: of the current; 0: there is none"""
+    votes: Count = 10
+    """voting only: output neurons a class"""
+    bias: Literal["auto", "always", "never"] = "auto"
+    """of convolutions and hidden layers; auto: where no norm behind them brings one"""
+    start: StartName = "torch"
+    """of all weights: torch's own, or one of trainer.models.starts"""
+    start_gain: Positive = 1.0
+    """weights are multiplied by it at the start (SLAYER: 10 or 100)"""

@@ -35,7 +35,8 @@ class ChainNet(Net):
 
     name: Literal["chain"] = "chain"
     layers: Annotated[tuple[Token, ...], Field(min_length=1)] = ("16c3", "ap2", "32c3", "ap2")
-    norm_linear: bool = True  # false: no norm at the linear layers
+    norm_linear: bool = True
+    """false: no norm at the linear layers"""
     classifier_bias: bool = True
 
 

@@ -18,17 +18,27 @@ class ResNet(Net):
 
     name: Literal["resnet"] = "resnet"
     block: Literal["spiking", "sew"] = "spiking"
-    join: JoinName = "add"  # sew only
-    stem: Literal["3x3", "7x7"] = "3x3"  # 7x7: stride 2, then a max-pool 3 x 3 of stride 2
+    join: JoinName = "add"
+    """sew only"""
+    stem: Literal["3x3", "7x7"] = "3x3"
+    """7x7: stride 2, then a max-pool 3 x 3 of stride 2"""
     stem_channels: Count = 64
-    channels: Annotated[tuple[Count, ...], Field(min_length=1)] = (128, 256, 512)  # of stages
-    blocks: Annotated[tuple[Count, ...], Field(min_length=1)] = (3, 3, 2)  # in each stage
-    strides: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2, 2)  # of first blocks
-    hidden: Annotated[int, Field(ge=0)] = 256  # linear layer with neurons before the last; 0: none
-    norm_hidden: bool = False  # a norm at that layer
-    halved: bool = True  # tdbn only: alpha 1 / sqrt(2) where branches are added
-    norm_shortcut: bool = False  # a norm on shortcuts without a convolution, too (BrainCog)
-    zero_start: bool = False  # blocks begin as the identity: last norm's weight 0
+    channels: Annotated[tuple[Count, ...], Field(min_length=1)] = (128, 256, 512)
+    """of stages"""
+    blocks: Annotated[tuple[Count, ...], Field(min_length=1)] = (3, 3, 2)
+    """in each stage"""
+    strides: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2, 2)
+    """of first blocks"""
+    hidden: Annotated[int, Field(ge=0)] = 256
+    """linear layer with neurons before the last; 0: none"""
+    norm_hidden: bool = False
+    """a norm at that layer"""
+    halved: bool = True
+    """tdbn only: alpha 1 / sqrt(2) where branches are added"""
+    norm_shortcut: bool = False
+    """a norm on shortcuts without a convolution, too (BrainCog)"""
+    zero_start: bool = False
+    """blocks begin as the identity: last norm's weight 0"""
 
     @model_validator(mode="after")
     def _stages_agree(self) -> Self:
@@ -47,10 +57,12 @@ class SewNet(Net):
     name: Literal["sew"] = "sew"
     channels: Count = 32
     stages: Count = 5
-    blocks: Count = 2  # in each stage
+    blocks: Count = 2
+    """in each stage"""
     join: JoinName = "add"
     pool: Literal["avg", "max"] = "max"
-    zero_start: bool = False  # blocks begin as the identity
+    zero_start: bool = False
+    """blocks begin as the identity"""
 
 
 class MixerNet(Net):
@@ -78,6 +90,9 @@ class DeepNet(Net):
 
     name: Literal["deep"] = "deep"
     order: Literal["pre", "post"] = "pre"
-    channels: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 32)  # of the stages
-    blocks: Count = 26  # in each stage; depth is 2 blocks stages + 2: 106
-    pool: Literal["avg", "none"] = "avg"  # mean over the image before the last layer
+    channels: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 32)
+    """of the stages"""
+    blocks: Count = 26
+    """in each stage; depth is 2 blocks stages + 2: 106"""
+    pool: Literal["avg", "none"] = "avg"
+    """mean over the image before the last layer"""
