@@ -55,12 +55,11 @@ def right(
     weight = next(model.parameters())
     found = [np.empty(0, np.bool_)]
     with evaluating(model):
-        for indices in data.order(split, batch, share=share):
-            if len(indices):
-                x, y = data.take(indices, steps)
-                outputs = model(as_tensor(x, weight.device, weight.dtype))
-                chosen = logits(outputs, getattr(model, "readout", MEAN_T)).argmax(1)
-                found.append(chosen.cpu().numpy() == y)
+        batches = [part for part in data.order(split, batch, share=share) if len(part)]
+        for x, y in data.stream(batches, steps):
+            outputs = model(as_tensor(x, weight.device, weight.dtype))
+            chosen = logits(outputs, getattr(model, "readout", MEAN_T)).argmax(1)
+            found.append(chosen.cpu().numpy() == y)
     return np.concatenate(found)
 
 

@@ -169,12 +169,11 @@ class Run:
         batches, losses = self.order(self.epoch), 0.0
         samples = self.dataset.drawn(self.epoch + 1)
         self.model.train()
-        for number, indices in enumerate(batches):
+        for number, (x, y) in enumerate(samples.stream(batches, phase.steps)):
             at = self.epoch - phase.origin + number / len(batches)
             rate = learning_rate(phase.schedule, at, len(batches))
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
-            x, y = samples.take(indices, phase.steps)
             labels = torch.from_numpy(y).to(self.fabric.device)
             with listening(self.net, config.regularisers) as heard:
                 outputs = self.model(as_tensor(x, self.fabric.device))

@@ -5,7 +5,7 @@ what does not fit.
 """
 
 from .base import Section
-from .data import Data, Manifolds, Sound
+from .data import Data, Events, Images, Manifolds, Sound
 from .encoders import (
     AnyEncoder,
     Current,
@@ -58,6 +58,8 @@ __all__ = [
     "Saccades",
     "SewNet",
     "ResNet",
+    "Events",
+    "Images",
     "Manifolds",
     "MixerNet",
     "JoinName",

@@ -1,10 +1,10 @@
 """`[data]`: what is learned from."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from .base import Count, Positive, Section
+from .base import Count, NotNegative, Positive, Section
 from .encoders import AnyEncoder, Direct
 
 
@@ -38,6 +38,37 @@ class Sound(Section):
     """crossings only"""
 
 
+class Events(Section):
+    """Of n-mnist, dvs-cifar10, dvs128-gesture and shd: what events become in data.steps frames."""
+
+    by: Literal["time", "number"] = "time"
+    """frames of equal times, or of equal numbers of events"""
+    duration: NotNegative = 0.0
+    """milliseconds, by time; what comes later is cut off; 0: each recording's own"""
+    once: bool = False
+    """several events at one pixel in a frame are one spike; else their number"""
+    scaled: bool = False
+    """each frame is divided by its largest value"""
+    size: Annotated[int, Field(ge=0)] = 0
+    """pixels are put together to size x size; 0: the sensor's own"""
+
+
+class Images(Section):
+    """Of imagenet."""
+
+    size: Count = 224
+    shorter: Count = 256
+    """the shorter side, of which the middle is taken where nothing is left to chance"""
+    augment: bool = True
+    """for training: a random part, mirrored by chance"""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.size > self.shorter:
+            raise ValueError(f"size is {self.size} of a shorter side of {self.shorter}")
+        return self
+
+
 class Data(Section):
     """What is learned from."""
 
@@ -61,5 +92,13 @@ class Data(Section):
     """random-manifolds only"""
     sound: Sound = Sound()
     """spoken-digits only"""
+    events: Events = Events()
+    """recordings of events only"""
+    images: Images = Images()
+    """imagenet only"""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """processes that read ahead, of a set that is read sample by sample; 0: none"""
+    cache: str = ""
+    """a folder for decoded recordings of events; empty: they are decoded each time"""
     encoder: AnyEncoder = Direct()
     """how a still sample becomes T steps"""

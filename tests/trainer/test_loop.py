@@ -317,7 +317,7 @@ def test_a_rate_that_is_too_high(blobs: DataSet, tmp_path: Path) -> None:
     "overrides, error, words",
     [
         (["data.name=nothing.npz"], DataError, "there is no data file nothing.npz"),
-        (["data.name=imagenet"], DataError, "no data set 'imagenet'"),
+        (["data.name=mnist"], DataError, "no data set 'mnist'"),
         (["data.name=fashion-mnist", "data.folder=/nowhere"], DataError, "/nowhere"),
         (["model.channels=[4, 4, 4, 4]"], ConfigError, "leaves nothing"),
         (["model.neuron.decay=0.0", "model.neuron.learn=['decay']"], ConfigError, "decay is 0.0"),

@@ -4,14 +4,22 @@ from pathlib import Path
 
 from ...core.errors import DataError
 from ...core.settings import Data
-from . import cifar, digits, fashion_mnist, manifolds, npz, spoken_digits
+from . import cifar, digits, events, fashion_mnist, imagenet, manifolds, npz, spoken_digits
 from .dataset import DataSet
 from .encoded import encoded
 from .limit import limited
 from .npz import Content
 
 __all__ = ["NAMES", "DataSet", "encoded", "load", "named", "of"]
-NAMES = ("digits", "fashion-mnist", *cifar.FORMS, spoken_digits.NAME, manifolds.NAME)
+READ_LAZILY = {**events.LOADERS, imagenet.NAME: imagenet.load}
+NAMES = (
+    "digits",
+    "fashion-mnist",
+    *cifar.FORMS,
+    spoken_digits.NAME,
+    manifolds.NAME,
+    *READ_LAZILY,
+)
 
 
 def named(settings: Data) -> DataSet:
@@ -21,6 +29,8 @@ def named(settings: Data) -> DataSet:
     if settings.name == spoken_digits.NAME:
         heard = spoken_digits.load(settings.folder, settings.sound, settings.steps)
         return limited(heard, settings)
+    if settings.name in READ_LAZILY:
+        return limited(READ_LAZILY[settings.name](settings), settings)
     how = settings.model_dump(include={"name", "folder", "download", "temporal", "content"})
     return limited(load(**how), settings)
 
@@ -50,6 +60,8 @@ def load(
         return spoken_digits.load(folder)
     if name in cifar.FORMS:
         return cifar.load(name, folder)
+    if name in READ_LAZILY:
+        return READ_LAZILY[name](Data(name=name, folder=folder))
     if name == "fashion-mnist":
         return fashion_mnist.load(folder, download)
     if name.endswith(".npz"):

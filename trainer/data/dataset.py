@@ -1,6 +1,6 @@
 """One data set in memory, and the batches it is cut into. numpy only."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -33,7 +33,8 @@ class DataSet:
 
     def __post_init__(self) -> None:
         _check_arrays(self)
-        _check_splits(self)
+        check_labels(self)
+        check_splits(self)
         for name in ("x", "y"):
             view = getattr(self, name)[:]
             view.flags.writeable = False
@@ -94,9 +95,13 @@ class DataSet:
             )
         return np.ascontiguousarray(x.swapaxes(0, 1)), y
 
+    def stream(self, batches: Sequence[Indices], steps: int) -> Iterator[Batch]:
+        """`take` of each, in order; a set that is read from files may read ahead."""
+        return (self.take(indices, steps) for indices in batches)
+
     def batches(self, split: str, steps: int, batch: int, **how: Any) -> Iterator[Batch]:
         """The batches of a split, one after the other; how: what `order` takes by name."""
-        return (self.take(indices, steps) for indices in self.order(split, batch, **how))
+        return self.stream(self.order(split, batch, **how), steps)
 
 
 def _check_arrays(data: DataSet) -> None:
@@ -109,23 +114,28 @@ def _check_arrays(data: DataSet) -> None:
             f"{data.name}: y has shape {list(data.y.shape)} for {len(data.x)} samples; "
             f"[{len(data.x)}] is meant"
         )
-    if not len(data.x):
+    if not np.isfinite(data.x).all():
+        raise DataError(f"{data.name}: x holds values that are not finite numbers")
+
+
+def check_labels(data: DataSet) -> None:
+    """DataError if there are none, or some are of no class."""
+    if not len(data.y):
         raise DataError(f"{data.name} holds no samples")
     if data.y.min() < 0 or data.y.max() >= data.classes:
         raise DataError(
             f"{data.name}: labels run from {data.y.min()} to {data.y.max()}; "
             f"{data.classes} classes allow 0 to {data.classes - 1}"
         )
-    if not np.isfinite(data.x).all():
-        raise DataError(f"{data.name}: x holds values that are not finite numbers")
 
 
-def _check_splits(data: DataSet) -> None:
+def check_splits(data: DataSet) -> None:
+    """DataError if splits overlap, are empty, or name samples that there are not."""
     used = np.concatenate([data.splits[name] for name in data.splits] or [np.empty(0, np.int64)])
-    if len(used) and (used.min() < 0 or used.max() >= len(data.x)):
+    if len(used) and (used.min() < 0 or used.max() >= len(data.y)):
         raise DataError(
             f"{data.name}: its splits name samples {used.min()} to {used.max()}, "
-            f"of which there are {len(data.x)}"
+            f"of which there are {len(data.y)}"
         )
     twice = len(used) - len(np.unique(used))
     if twice:

@@ -10,6 +10,7 @@ from ...core.errors import DataError
 from ..encoders.choice import ENCODERS, Encoder, Limits, dct_values
 from ..encoders.dct import ZIGZAG, thresholds
 from .dataset import Batch, DataSet, Indices
+from .lazy import Lazy
 
 CALIBRATION = 256  # training samples that thresholds are taken from
 
@@ -53,7 +54,12 @@ def encoded(found: DataSet, encoder: Any, seed: int = 0) -> DataSet:
     """The data set through an encoder; itself with 'direct'. DataError if it has time already,
     or its samples do not suit the encoder."""
     if encoder.kind == "direct":
-        return found
+        return replace(found, seed=seed) if isinstance(found, Lazy) else found
+    if isinstance(found, Lazy) and not found.temporal:
+        raise DataError(
+            f"{found.name} is read sample by sample, which data.encoder={encoder.kind} cannot do "
+            "yet; take data.encoder=direct"
+        )
     if found.temporal:
         raise DataError(
             f"{found.name} has samples in time already; data.encoder={encoder.kind} takes still "
