@@ -24,9 +24,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from ..core.errors import CheckpointError, TrainingError
 from ..core.settings import TrainConfig
-from . import checkpoint, data
+from . import checkpoint, data, points, sound
 from .checkpoint import Metrics, Trained
 from .compiled import compiled, compiling, plain
 from .evaluate import as_tensor, correct
@@ -42,7 +41,7 @@ from .processes import processes, together
 from .regularisers import listening, regularised
 from .segments import segmented
 from .spiking import heard_in_time
-from .stages import Phase, cost, phase_at, phases
+from .stages import Phase, phase_at, phases
 
 
 def fit(
@@ -126,7 +125,7 @@ class Run:
         model, steps = fabric.setup(made, optimiser(net, config.train))
         run = cls(config, out, fabric, dataset, net, model, steps, start=begun)
         if last is not None:
-            run.restore(last)
+            points.restore(run, last)
         return run
 
     @cached_property
@@ -178,11 +177,12 @@ class Run:
             with listening(self.net, config.regularisers) as heard:
                 outputs = self.model(as_tensor(x, self.fabric.device))
             loss = self.minimised(outputs, labels, heard, phase.loss)
-            losses += (value := self.checked(loss, number, len(batches)))
+            where = f"epoch {self.epoch + 1}, step {number + 1} of {len(batches)}"
+            losses += (value := self.checked(loss, where))
             self.optimiser.zero_grad()
             self.fabric.backward(loss)
             if config.clip:
-                self.clip(number, len(batches))
+                self.clip(where)
             self.optimiser.step()
             step = self.epoch * len(batches) + number + 1
             if step % self.config.run.log_every == 0:
@@ -208,33 +208,19 @@ class Run:
         found = f", validation {best:.2%}" if isinstance(best, float) else ""
         return f"epoch {self.epoch + 1}/{self.epochs}, loss {loss:.3f}{found}"
 
-    def checked(self, loss: Tensor, number: int, batches: int) -> float:
+    def checked(self, loss: Tensor, where: str) -> float:
         """The loss as a number, the same in every process; TrainingError if it is none."""
         value = self.over_processes(loss, "mean")
-        if value - value != 0:  # neither for nan nor for infinity
-            raise TrainingError(
-                f"the loss is {value} in epoch {self.epoch + 1}, step {number + 1} of {batches}; "
-                f"{self.last_good()}. Lower train.lr (now {self.config.train.lr}) or set train.clip"
-            )
+        sound.check_loss(value, where, self.out, self.config.train.lr)
         return value
 
-    def clip(self, number: int, batches: int) -> None:
+    def clip(self, where: str) -> None:
         """Gradients no longer than train.clip; TrainingError if they overflow."""
-        limit = self.config.train.clip
+        train = self.config.train
         length = self.fabric.clip_gradients(
-            self.model, self.optimiser, max_norm=limit, error_if_nonfinite=False
+            self.model, self.optimiser, max_norm=train.clip, error_if_nonfinite=False
         )
-        if length is not None and not bool(torch.isfinite(length)):
-            raise TrainingError(
-                f"the gradient's norm is {float(length)} in epoch {self.epoch + 1}, step "
-                f"{number + 1} of {batches}; {self.last_good()}. Lower train.lr (now "
-                f"{self.config.train.lr}) or the surrogate's scale"
-            )
-
-    def last_good(self) -> str:
-        """What is left when training fails."""
-        there = (self.out / "last.ckpt").exists()
-        return f"{self.out / 'last.ckpt'} is good" if there else "there is no checkpoint yet"
+        sound.check_gradient(length, where, self.out, train.lr)
 
     def validate(self) -> None:
         """Accuracy on the validation split, of the same weights and moments in all processes."""
@@ -247,6 +233,10 @@ class Run:
         self.seconds += time.monotonic() - start
         found = {"train_loss": self.loss, "validation_accuracy": self.accuracy}
         self.fabric.log_dict(found, self.epoch * len(self.order(0)))
+        together(self.fabric, self.save_logs)
+
+    def save_logs(self) -> None:
+        """What has been logged so far."""
         for logger in self.fabric.loggers:
             logger.save()
 
@@ -274,52 +264,25 @@ class Run:
         """Write best.ckpt if this epoch is the best of the last stage so far, then last.ckpt.
 
         Earlier stages may have other steps; what is deployed has those of the last."""
-        if not all(bool(torch.isfinite(v).all()) for v in self.net.state_dict().values()):
-            raise TrainingError(
-                f"weights are no longer finite after epoch {self.epoch}; {self.last_good()}. "
-                f"Lower train.lr (now {self.config.train.lr}) or set train.clip"
-            )
+        sound.check_weights(self.net, self.epoch, self.out, self.config.train.lr)
         counts = self.epoch > self.phases[-1].first
         better = not self.best or self.accuracy > float(self.best["validation_accuracy"])
         better = counts and better
         if better:
             self.best = {"epoch": self.epoch, "validation_accuracy": self.accuracy}
-        if self.leads:
-            if better:
-                checkpoint.save(self.out / "best.ckpt", self.trained(self.best))
-            checkpoint.save(self.out / "last.ckpt", replace(self.trained({}), state=self.state()))
-        self.fabric.barrier()
+        together(self.fabric, lambda: self.write(better))
+
+    def write(self, better: bool) -> None:
+        """The checkpoints of this epoch."""
+        if better:
+            checkpoint.save(self.out / "best.ckpt", self.trained(self.best))
+        checkpoint.save(self.out / "last.ckpt", replace(self.trained({}), state=points.state(self)))
 
     def trained(self, metrics: Metrics) -> Trained:
         """The model as it is now."""
         size = self.dataset.shape, self.dataset.classes
         heard = self.dataset.content
         return Trained(self.net, self.config, metrics, *size, start=self.start, content=heard)
-
-    def state(self) -> dict[str, Any]:
-        """What it takes to go on from here; the generators follow from the epoch."""
-        return {
-            "epoch": self.epoch,
-            "seconds": self.seconds,
-            "best": self.best,
-            "optimiser": self.optimiser.state_dict(),
-            "precision": self.fabric.strategy.precision.state_dict(),
-        }
-
-    def restore(self, last: Trained) -> None:
-        """Go on from there."""
-        if not last.state:
-            raise CheckpointError(f"{self.out / 'last.ckpt'} is no point to go on from")
-        if (last.input_shape, last.classes) != (self.dataset.shape, self.dataset.classes):
-            raise CheckpointError(
-                f"{self.out} was begun on {last.classes} classes of {list(last.input_shape)}; "
-                f"{self.dataset.name} has {self.dataset.classes} of {list(self.dataset.shape)}"
-            )
-        self.net.load_state_dict(last.model.state_dict())
-        self.optimiser.load_state_dict(last.state["optimiser"])
-        self.fabric.strategy.precision.load_state_dict(last.state["precision"])
-        self.epoch, self.seconds = last.state["epoch"], last.state["seconds"]
-        self.best = last.state["best"]
 
     def end(self) -> Trained:
         """The best model, reported on the test split."""
@@ -331,19 +294,13 @@ class Run:
             **self.best,
             "test_accuracy": self.accuracy_on("test", steps),
             "last_test_accuracy": at_last,  # of the last epoch, whatever validation says
-            "epochs": self.epoch,
-            "step_epochs": cost(self.phases),
-            "seconds": round(self.seconds, 3),
-            "parameters": sum(p.numel() for p in self.net.parameters()),
-            "seed": self.config.seed,
-            "threads": torch.get_num_threads(),
-            "processes": self.fabric.world_size,
-            "digest": checkpoint.trained_digest(self.net),
-            **checkpoint.versions(),
+            **points.facts(self),
         }
         trained = replace(self.trained(metrics), model=plain(self.net).cpu().eval())
-        if self.leads:
+
+        def write() -> None:
             checkpoint.save(self.out / "best.ckpt", trained)
             write_text(self.out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-        self.fabric.barrier()
+
+        together(self.fabric, write)
         return trained

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lightning_fabric import Fabric
 
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, SpikeportError, TrainingError
 from ..core.settings import TrainConfig
 from .monitor import loggers
 
@@ -34,12 +34,18 @@ def processes(config: TrainConfig, out: Path) -> Fabric:
 
 
 def together(fabric: Fabric, act: Callable[[], None]) -> None:
-    """Do something in one process; a ConfigError there is raised in all."""
-    problem = ""
+    """Do something in the leading process; what fails there is raised in all, none of which waits
+    for the others then."""
+    failure: SpikeportError | OSError | None = None
     if fabric.is_global_zero:
         try:
             act()
-        except ConfigError as error:
-            problem = str(error)
-    if problem := fabric.broadcast(problem):
-        raise ConfigError(problem)
+        except (SpikeportError, OSError) as error:
+            failure = error
+    kind = type(failure) if isinstance(failure, SpikeportError) else TrainingError
+    told = fabric.broadcast(None if failure is None else (kind, str(failure)))
+    if failure is not None:
+        raise failure
+    if told is not None:
+        kind, text = told
+        raise kind(text)

@@ -16,8 +16,8 @@ from spikeport.trainer.loop import Run, fit
 
 losses, checked = [], Run.checked
 
-def noting(run, loss, number, batches):
-    value = checked(run, loss, number, batches)
+def noting(run, loss, where):
+    value = checked(run, loss, where)
     losses.append(value)
     return value
 
@@ -73,3 +73,56 @@ def test_losses_are_those_of_one_process(case: str, told: list[dict[str, list[fl
     (ones, _), (twos, _) = (found[case] for found in told)
     assert len(ones) == len(twos) == 6  # type: ignore[arg-type]
     assert twos == pytest.approx(ones, abs=1e-5)
+
+
+# Processes that Fabric starts run this script from its top, each with its rank in LOCAL_RANK.
+FULL = """
+import os, resource, signal, sys
+from pathlib import Path
+from spikeport.core.config import parse
+from spikeport.core.errors import SpikeportError
+from spikeport.trainer.loop import Run, fit
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+whole = Run.keep
+
+def keep(run):
+    whole(run)
+    if run.leads:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+
+Run.keep = keep
+config = parse('''
+[data]
+samples = 64
+validation_samples = 32
+[model]
+channels = [4]
+[train]
+epochs = 3
+[run]
+accelerator = "cpu"
+devices = 2
+progress = false
+loggers = []
+threads = 1
+''')
+try:
+    fit(config, Path(sys.argv[1]))
+except SpikeportError as error:
+    Path(sys.argv[1], f"ended-{os.environ.get('LOCAL_RANK', '0')}").touch()
+    print(type(error).__name__, error, flush=True)
+"""
+
+
+def test_where_the_leading_process_cannot_write_all_end(tmp_path: Path) -> None:
+    """The one that only computes is told, and does not wait for a checkpoint that never comes."""
+    script = tmp_path / "script.py"
+    script.write_text(FULL)
+    command = [sys.executable, str(script), str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert {p.name for p in (tmp_path / "run").glob("ended-*")} == {"ended-0", "ended-1"}
+    said = [line for line in done.stdout.splitlines() if line.startswith("CheckpointError")]
+    assert len(said) == 2 and said[0] == said[1]
+    assert "Make room and resume" in said[0]
