@@ -47,6 +47,15 @@ SMALL = {  # of a family, so that the table takes minutes
 }
 
 
+VARIANTS = (  # of families, beside their defaults
+    ("sew", "pool=avg"),
+    ("sew", "pool=avg", "join=and"),
+    ("sew", "pool=avg", "join=iand"),
+    ("resnet", "block=sew"),
+    ("resnet", "block=sew", "join=iand"),
+    ("convmixer", "join=iand"),
+    ("deep", "order=post"),
+)
 CONVERSIONS: dict[str, Callable[[nn.Module, data.DataSet], nn.Module]] = {
     "max": lambda ann, found: convert(ann, found, "max"),
     "percentile": lambda ann, found: convert(ann, found, "percentile"),
@@ -99,8 +108,10 @@ def specimens() -> Iterator[Specimen]:
     for name in FAMILIES:
         given = [f"model.name={name}"]
         yield Specimen("family", name, lambda given=given: of_settings(given))  # type: ignore[misc]
-    averaged = ["model.name=sew", "model.pool=avg"]
-    yield Specimen("family", "sew, pool=avg", lambda: of_settings(averaged))
+    for family, *others in VARIANTS:
+        given = [f"model.name={family}", *(f"model.{other}" for other in others)]
+        name = ", ".join([family, *others])
+        yield Specimen("family", name, lambda given=given: of_settings(given))  # type: ignore[misc]
     for name, way in CONVERSIONS.items():
         yield Specimen("conversion", name, lambda way=way: of_ann(way))  # type: ignore[misc]
 

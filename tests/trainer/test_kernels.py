@@ -170,6 +170,10 @@ def test_a_way_back_that_is_not_linear_alone_is_eager() -> None:
     assert "hooks" in kernels.chosen(layer.neuron, x, layer.linear).reason
     assert "function" in kernels.chosen(layer.neuron, x, lambda s: s).reason
     assert torch.equal(layer(x), ran(layer, x, "eager")[0])
+    plain = Recurrent(LIF(), nn.Linear(3, 3))
+    maps = signal(13, (4, 2, 5, 3))
+    assert "in 2 dimensions" in kernels.chosen(plain.neuron, maps, plain.linear).reason
+    assert torch.equal(plain(maps), ran(plain, maps, "eager")[0])
 
 
 def test_bits_do_not_depend_on_threads() -> None:

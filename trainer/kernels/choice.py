@@ -70,6 +70,8 @@ def chosen(neuron: "Neuron", x: Tensor, feedback: "Feedback | None" = None) -> C
     if segments.running():
         return Choice("eager", "its steps are run in segments")
     reason = not_covered(neuron, feedback) or not_here(x)
+    if feedback is not None and x.ndim != 3:
+        reason = reason or f"it hears its own spikes in {x.ndim - 2} dimensions"
     if not reason:
         return Choice("numba" if x.device.type == "cpu" else "triton")
     if wanted == "fused":

@@ -1,0 +1,16 @@
+"""What a library is timed by, in a process and an environment of its own: imports nothing of
+spikeport, unless spikeport is what is timed, so that any environment with torch can run it.
+
+    python -m worker LIBRARY
+
+Lines of JSON in, lines of seconds out:
+
+    {"shape": [T, B, N]}               a forward and backward pass of one layer
+    {"net": "conv", "shape": [T, B]}   a training step of a net: forward, backward, Adam
+
+with "spikes": true a digest, the number of spikes and a sum of their places.
+
+layers      the layer in every library, all steps at once and step by step
+nets        small nets around it
+timing      passes and their digests
+"""

@@ -1,0 +1,183 @@
+"""One LIF layer in every library.
+
+v <- 0.5 v + x; s <- v > 1; v <- 0 where s; arc-tangent surrogate, detached reset. 'relu' is no
+neuron at all, the twin that nets are held against.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Run = Callable[[Tensor], Tensor]  # [T, B, *shape] -> spikes, or one step of it
+Begin = Callable[[], Run]  # one step at a time, from rest
+
+
+def spikeport(mode: str) -> Run:
+    """Ours: fused or eager."""
+    from spikeport.trainer import kernels
+    from spikeport.trainer.neurons import LIF
+    from spikeport.trainer.surrogate_forms import atan
+
+    layer = LIF(0.5, surrogate=atan(2.0))
+
+    def run(x: Tensor) -> Tensor:
+        with kernels.asked(mode):  # type: ignore[arg-type]
+            spikes: Tensor = layer(x)
+        return spikes
+
+    return run
+
+
+def compiled() -> Run:
+    """The eager loop as torch.compile makes it, written out without our classes."""
+
+    class Fire(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, v: Tensor) -> Tensor:
+            ctx.save_for_backward(v)
+            spikes: Tensor = (v > 1).to(v.dtype)
+            return spikes
+
+        @staticmethod
+        def backward(ctx: Any, grad: Tensor) -> Tensor:
+            (v,) = ctx.saved_tensors
+            flow: Tensor = grad / (1 + (torch.pi * (v - 1)) ** 2)
+            return flow
+
+    def run(x: Tensor) -> Tensor:
+        v, out = torch.zeros_like(x[0]), []
+        for drive in x.unbind(0):
+            v = 0.5 * v + drive
+            s = Fire.apply(v)  # type: ignore[no-untyped-call]
+            v = v * (1 - s.detach())
+            out.append(s)
+        return torch.stack(out)
+
+    return torch.compile(run, dynamic=False)
+
+
+def spikingjelly() -> Run:
+    """Its multi-step mode on torch."""
+    from spikingjelly.activation_based import functional, neuron, surrogate
+
+    layer = neuron.LIFNode(2.0, False, 1.0, 0.0, surrogate.ATan(), True, "m")
+
+    def run(x: Tensor) -> Tensor:
+        functional.reset_net(layer)
+        spikes: Tensor = layer(x)
+        return spikes
+
+    return run
+
+
+def spikingjelly_steps() -> Begin:
+    """The same, step by step."""
+    from spikingjelly.activation_based import functional, neuron, surrogate
+
+    layer = neuron.LIFNode(2.0, False, 1.0, 0.0, surrogate.ATan(), True)
+
+    def begin() -> Run:
+        functional.reset_net(layer)
+        return layer  # type: ignore[no-any-return]
+
+    return begin
+
+
+def snntorch_steps() -> Begin:
+    """Leaky, reset at once."""
+    from snntorch import Leaky, surrogate
+
+    layer = Leaky(0.5, reset_mechanism="zero", reset_delay=False, spike_grad=surrogate.atan())
+
+    def begin() -> Run:
+        mem = layer.init_leaky()
+
+        def step(drive: Tensor) -> Tensor:
+            nonlocal mem
+            spikes, mem = layer(drive, mem)
+            return spikes  # type: ignore[no-any-return]
+
+        return step
+
+    return begin
+
+
+def norse_steps() -> Begin:
+    """LIFBox with dt / tau = 1 / 2, given twice the input."""
+    from norse.torch.functional.lif_box import (
+        LIFBoxFeedForwardState,
+        LIFBoxParameters,
+        lif_box_feed_forward_step,
+    )
+
+    p = LIFBoxParameters(torch.as_tensor(500.0), torch.as_tensor(0.0), torch.as_tensor(1.0))
+
+    def begin() -> Run:
+        state: Any = None
+
+        def step(drive: Tensor) -> Tensor:
+            nonlocal state
+            state = LIFBoxFeedForwardState(torch.zeros_like(drive)) if state is None else state
+            spikes, state = lif_box_feed_forward_step(2 * drive, state, p)
+            return spikes  # type: ignore[no-any-return]
+
+        return step
+
+    return begin
+
+
+def in_turn(begin: Begin) -> Run:
+    """All steps, one after the other."""
+
+    def run(x: Tensor) -> Tensor:
+        step = begin()
+        return torch.stack([step(drive) for drive in x.unbind(0)])
+
+    return run
+
+
+def heard(begin: Begin) -> Callable[[Tensor, nn.Linear], Tensor]:
+    """All steps of a population that hears its own last spikes."""
+
+    def run(x: Tensor, back: nn.Linear) -> Tensor:
+        step, out = begin(), [torch.zeros_like(x[0])]
+        for drive in x.unbind(0):
+            out.append(step(drive + back(out[-1])))
+        return torch.stack(out[1:])
+
+    return run
+
+
+def our_scan(mode: str) -> Callable[[Tensor, nn.Linear], Tensor]:
+    """Ours, all steps in one operation where fused."""
+    from spikeport.trainer import kernels
+    from spikeport.trainer.neurons import LIF
+    from spikeport.trainer.surrogate_forms import atan
+
+    layer = LIF(0.5, surrogate=atan(2.0))
+
+    def run(x: Tensor, back: nn.Linear) -> Tensor:
+        with kernels.asked(mode):  # type: ignore[arg-type]
+            spikes: Tensor = layer(x, back)
+        return spikes
+
+    return run
+
+
+STEPS: dict[str, Callable[[], Begin]] = {
+    "spikingjelly": spikingjelly_steps,
+    "snntorch": snntorch_steps,
+    "norse": norse_steps,
+    "relu": lambda: lambda: torch.relu,
+}
+LIBRARIES: dict[str, Callable[[], Run]] = {
+    "fused": lambda: spikeport("fused"),
+    "eager": lambda: spikeport("eager"),
+    "compiled": compiled,
+    "spikingjelly": spikingjelly,
+    "snntorch": lambda: in_turn(snntorch_steps()),
+    "norse": lambda: in_turn(norse_steps()),
+    "relu": lambda: torch.relu,
+}

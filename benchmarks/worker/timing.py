@@ -1,0 +1,78 @@
+"""What is timed: passes of a layer, steps of training."""
+
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
+from torch import Tensor
+
+from .layers import LIBRARIES, Run
+from .nets import CLASSES, NETS
+
+
+class Training:
+    """Steps of a net on one batch that stays the same."""
+
+    def __init__(self, library: str, net: str, shape: list[int]) -> None:
+        kind, sample = NETS[net]
+        torch.manual_seed(0)
+        self.net = kind(library)
+        steps, batch = shape
+        self.x = 2 * torch.rand(steps, batch, *sample)
+        if net == "conv":  # an image, held
+            self.x = torch.rand(batch, *sample).expand(steps, batch, *sample)
+        self.y = torch.arange(shape[1]) % CLASSES
+        self.optimiser = torch.optim.Adam(self.net.parameters(), 1e-5)
+
+    def step(self) -> float:
+        """Seconds of one."""
+        start = time.perf_counter()
+        loss = F.cross_entropy(self.net(self.x), self.y)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        return time.perf_counter() - start
+
+    def digest(self) -> list[float]:
+        """Of all spikes of a forward pass."""
+        with torch.no_grad():
+            self.net(self.x)
+        return digest(torch.cat([spikes.flatten() for spikes in self.net.spikes]))
+
+
+def digest(spikes: Tensor) -> list[float]:
+    """[how many, sum of places] of the spikes."""
+    found = spikes.detach().flatten().nonzero()
+    return [float(len(found)), float(found.sum())]
+
+
+def copied(shape: list[int]) -> Run:
+    """What must move: forward x in, spikes and state out; backward two in, one out."""
+    there = [torch.zeros(shape) for _ in range(3)]
+
+    def run(x: Tensor) -> Tensor:
+        for place in there:
+            place.copy_(x)
+        return there[0]
+
+    return run
+
+
+def passed(run: Run, x: Tensor, grad: Tensor) -> float:
+    """Seconds of a pass forward and, if there is a way back, backward."""
+    x.grad = None
+    start = time.perf_counter()
+    spikes = run(x)
+    if spikes.requires_grad:
+        spikes.backward(grad)  # type: ignore[no-untyped-call]
+    return time.perf_counter() - start
+
+
+def layer(library: str, shape: list[int]) -> tuple[Callable[[], float], Callable[[], list[float]]]:
+    """What times a pass of one layer, and what gives its digest."""
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(shape, generator=random).requires_grad_(library != "copy")
+    grad = torch.randn(shape, generator=random)
+    work = copied(shape) if library == "copy" else LIBRARIES[library]()
+    return lambda: passed(work, x, grad), lambda: digest(work(x))
