@@ -88,9 +88,13 @@ def test_conformance_cases(name: str, where: str) -> None:
     except NetworkError:
         pytest.skip("refused by name, see tests/conformance")
     wanted, got = run(network, case.inputs, "cpu"), run(network, case.inputs, where)
-    same(wanted, got)
-    for name, values in wanted.outputs.items():
-        assert np.array_equal(values, got.outputs[name])
+    for group in ("spikes", "u", "v"):
+        there, here_too = getattr(wanted, group), getattr(got, group)
+        assert set(there) == set(here_too)
+        for node, values in there.items():
+            assert np.array_equal(values, here_too[node]), (group, node)
+    for node, values in wanted.outputs.items():  # a readout on the host sums chunk by chunk
+        np.testing.assert_allclose(got.outputs[node], values, rtol=1e-12, atol=1e-12)
     assert got.header["loihi"]["device"] == where.removeprefix("torch:")
 
 
