@@ -43,8 +43,9 @@ def export(
             "--portable: a reader without our metadata would run another network: "
             + "; ".join(unlike)
         )
-    store.write(lowered.network, fresh(out))
-    check = store.plainly_readable(out)
+    graph = store.to_nir(lowered.network)
+    store.write_graph(graph, fresh(out))
+    check = store.plainly_typed(graph)
     report(out, lowered, unlike, check, json)
 
 
