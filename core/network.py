@@ -142,14 +142,12 @@ def validate(network: Network) -> None:
                 f"node name {name!r}: a name must not be empty or hold '/', since a .nir file "
                 "that holds one cannot be read"
             )
-        for key in node.arrays:
-            values = getattr(node, key)
-            if values is not None and not np.isfinite(values).all():
-                bad = int(np.size(values) - np.isfinite(values).sum())
-                raise NetworkError(
-                    f"node {name!r} ({node.kind}): {key} holds {bad} of {np.size(values)} "
-                    "numbers that are NaN or infinite; train again or mend the file"
-                )
+        if node.not_finite is not None:
+            key, bad, size = node.not_finite
+            raise NetworkError(
+                f"node {name!r} ({node.kind}): {key} holds {bad} of {size} "
+                "numbers that are NaN or infinite; train again or mend the file"
+            )
     for edge in network.edges:
         for end in edge:
             if end not in nodes:

@@ -8,6 +8,7 @@ only before lowering, which the interpreter runs and no file may hold.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -36,6 +37,16 @@ class Node:
 
     def check(self) -> None:
         """Raise NetworkError where a field contradicts another."""
+
+    @cached_property
+    def not_finite(self) -> tuple[str, int, int] | None:
+        """(field, how many of them, of how many) of numbers that are NaN or infinite; None if
+        there are none. Looked for once: a node stays the same in many networks."""
+        for name in self.arrays:
+            values = getattr(self, name)
+            if values is not None and not np.isfinite(values).all():
+                return name, int(np.size(values) - np.isfinite(values).sum()), np.size(values)
+        return None
 
     def output_shape(self, shape: Shape) -> Shape:
         """Shape of the output for an input of `shape`; NetworkError if it does not fit."""
