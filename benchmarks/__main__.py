@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHES = ("engines", "emulator", "neurons", "training", "memory")
+BENCHES = ("engines", "emulator", "neurons", "training", "memory", "export")
 LONG = ("quantisation", "emulator-gpu")  # many minutes, or a GPU: only when asked for by name
 
 

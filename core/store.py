@@ -1,12 +1,13 @@
 """Networks in files: .nir read and written, lava-dl's .net read; digests.
 
 Reading is our own (core.hdf5), so that a stranger's file has limits and every fault is one
-clear NetworkError. Writing goes through nir itself, so that every tool can read what we wrote.
+clear NetworkError. What is written is what nir makes of a graph of its own, so that every tool can
+read it.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from typing import Any, Literal
 import nir
 import numpy as np
 
-from . import chip_read, chip_store, hdf5, lavadl_read
+from . import chip_read, chip_store, hdf5, hdf5_write, lavadl_read
 from .errors import NetworkError, SpikeportError
 from .files import written_whole
 from .metadata import KEY, Metadata, NodeMetadata, parse
@@ -257,7 +258,7 @@ def digest(network: Network) -> str:
                 array = array.astype("<i8")
             head = [name, kind, key, array.dtype.str, list(array.shape)]
             seen.update(json.dumps(head).encode())
-            seen.update(array.tobytes())
+            seen.update(array.reshape(-1).view(np.uint8).data)
     seen.update(json.dumps(list(edges)).encode())
     seen.update((told.text() if told else repr(network.meaning)).encode())
     return seen.hexdigest()
@@ -301,15 +302,29 @@ def nir_node(kind: str, fields: Mapping[str, Any]) -> Any:
 
 def write(network: Network, path: str | Path) -> None:
     """Write a .nir file, whole or not at all."""
-    graph = to_nir(network)
+    write_graph(to_nir(network), path)
+
+
+def write_graph(graph: nir.NIRGraph, path: str | Path) -> None:
+    """Write a graph of to_nir's, whole or not at all."""
     with written_whole(path) as part:
-        nir.write(part, graph)
+        hdf5_write.write(part, nir.version, graph.to_dict())
 
 
 def plainly_readable(path: str | Path) -> str | None:
     """None if nir.read takes the file as it is; else what nir's own type check says."""
+    return complaint(lambda: nir.read(path))
+
+
+def plainly_typed(graph: nir.NIRGraph) -> str | None:
+    """The same of a graph of to_nir's: what nir.read makes of a file once it has its contents."""
+    return complaint(lambda: nir.dict2NIRNode(graph.to_dict()))
+
+
+def complaint(make: Callable[[], object]) -> str | None:
+    """What nir says while it makes a graph."""
     try:
-        nir.read(path)
+        make()
     except Exception as error:  # nir raises whatever its check meets
         return str(error) or repr(error)
     return None

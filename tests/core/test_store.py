@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from spikeport.core import interpreter, store
+from spikeport.core import hdf5_write, interpreter, store
 from spikeport.core.arrays import frozen
 from spikeport.core.errors import NetworkError, UnsupportedNode
 from spikeport.core.network import Meaning, Network
@@ -317,7 +317,7 @@ def test_write_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Monkey
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(nir, "write", fail)
+    monkeypatch.setattr(hdf5_write, "fill", fail)
     with pytest.raises(OSError, match="No space"):
         store.write(small(dt=1e-4), tmp_path / "a.nir")
     assert (tmp_path / "a.nir").read_bytes() == before
@@ -369,3 +369,40 @@ def test_a_foreign_time_constant_below_a_step_is_refused(tmp_path: Path) -> None
     assert store.read(path, Stated(dt=0.01)).nodes["n"].decay_v == 0  # type: ignore[attr-defined]
     with pytest.raises(NetworkError, match=r"shorter than a step of 0\.02 s.*decay -1\b"):
         store.read(path, Stated(dt=0.02))
+
+
+def test_the_file_is_what_nir_itself_would_write(tmp_path: Path) -> None:
+    """The same groups and arrays, their types, their bits; arrays of many chunks too."""
+    random = np.random.default_rng(0)
+    net = Network(
+        {
+            "in": Input((300,)),
+            "fc": Linear(frozen(random.normal(size=(1111, 300))), frozen(random.normal(size=1111))),
+            "lif": Neuron((1111,), frozen(random.random(1111) * 0.9), frozen(1.0)),
+            "out": Output((1111,)),
+        },
+        (("in", "fc"), ("fc", "lif"), ("lif", "out")),
+        Meaning(dt=1e-3),
+    )
+    graph = store.to_nir(net)
+    store.write_graph(graph, tmp_path / "ours.nir")
+    nir.write(tmp_path / "theirs.nir", graph)
+    ours, theirs = (contents(tmp_path / name) for name in ("ours.nir", "theirs.nir"))
+    assert ours.keys() == theirs.keys()
+    for name, value in theirs.items():
+        assert type(ours[name]) is type(value), name
+        if isinstance(value, np.ndarray):
+            assert ours[name].dtype == value.dtype and ours[name].shape == value.shape, name
+        assert np.array_equal(ours[name], value), name
+    assert store.plainly_typed(graph) is store.plainly_readable(tmp_path / "ours.nir") is None
+    assert (tmp_path / "ours.nir").stat().st_size < (tmp_path / "theirs.nir").stat().st_size
+
+
+def contents(path: Path) -> dict[str, Any]:
+    """Every dataset of a file by its place."""
+    found: dict[str, Any] = {}
+    with h5py.File(path) as file:
+        file.visititems(
+            lambda name, item: found.update({name: item[()]}) if hasattr(item, "shape") else None
+        )
+    return found
