@@ -49,12 +49,17 @@ def lower(
     """The network that the module computes in eval mode, in float64.
 
     model: forward takes [T, B, *input_shape] and is made of spikeport's neurons and layers,
-    torch's layers, additions and flattens; or it is a graph that was fine-tuned, which may give
+    torch's layers, additions and flattens; or it is a model of snnTorch, SpikingJelly or Norse,
+    see `theirs.lower`; or it is a graph that was fine-tuned, which may give
     a network in the chip's integers. dt: seconds a step. steps: T of training, kept for
     whoever verifies. content: 'analogue' or 'spikes'. Node names are the modules' names.
     UnsupportedNode names the operation and the source line of whatever cannot be lowered;
     NetworkError if the result does not give the module's own spikes on a sample.
     """
+    from . import theirs  # it builds on this file
+
+    if theirs.library_of(model) is not None:
+        return theirs.lower(model, input_shape, dt, readout=readout, steps=steps, content=content)
     if isinstance(model, GraphNet):
         made = of_graph(model, dt, steps)
         held_against(model, made)
@@ -92,6 +97,8 @@ def lower(
 
 class Builder:
     """Grows nodes and edges as the traced operations come by, in their order."""
+
+    lead = 2  # axes of a value before its shape: time and batch
 
     def __init__(self, model: nn.Module, shapes: dict[fx.Node, Shape], content: str) -> None:
         self.modules = dict(model.named_modules())
@@ -239,7 +246,7 @@ class Builder:
             heard, shape = self.heard(node)
             given = dict(zip(("start_dim", "end_dim"), node.args[1:], strict=False))
             axes: dict[str, Any] = {"start_dim": 0, "end_dim": -1, **given, **node.kwargs}
-            made = flattened(int(axes["start_dim"]), int(axes["end_dim"]), 2)
+            made = flattened(int(axes["start_dim"]), int(axes["end_dim"]), self.lead)
             self.same_shape(made, shape, node)
             return self.new(node.name, made, heard)
         if called in (".contiguous", ".clone", ".float", ".double"):

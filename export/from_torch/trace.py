@@ -2,6 +2,7 @@
 followed. What cannot be followed is an error that names the operation and its source line."""
 
 import linecache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +13,12 @@ from ...core.errors import UnsupportedNode
 from ...trainer import layers
 from ...trainer.layers import Recurrent, Whole
 from ...trainer.neurons import Neuron, SingleSpike
+
+OURS = str(Path(__file__).parent)  # a tracer's lines are no lines of the model
+HEADS = (
+    ("[B]", "the batch must stay the first axis"),
+    ("[T, B]", "time and batch must stay the first two axes"),
+)
 
 
 class Tracer(fx.Tracer):
@@ -41,25 +48,38 @@ def traced(model: nn.Module) -> fx.Graph:
 
 def shapes(model: nn.Module, graph: fx.Graph, sample: torch.Tensor) -> dict[fx.Node, Shape]:
     """Shape [*shape] of every value of the graph, for a sample [T, B, *shape]."""
-    watch = Watch(model, graph, sample)
-    try:
-        with torch.no_grad():
-            watch.run(sample)
-    except Exception:  # fx wraps what went wrong in pages of its own
-        if watch.problem is None:
-            raise
-        raise watch.problem from None
-    return watch.shapes
+    return Watch(model, graph, sample).watched()
 
 
 class Watch(fx.Interpreter):
-    """Runs a graph on a sample and notes the shapes, and the first problem in our words."""
+    """Runs a graph on a sample and notes the shapes, and the first problem in our words.
 
-    def __init__(self, model: nn.Module, graph: fx.Graph, sample: torch.Tensor) -> None:
+    lead: how many axes a sample has before its shape: time and batch, or batch alone."""
+
+    def __init__(
+        self, model: nn.Module, graph: fx.Graph, sample: torch.Tensor, lead: int = 2
+    ) -> None:
         super().__init__(fx.GraphModule(model, graph))
-        self.head = sample.shape[:2]
+        self.sample = sample
+        self.lead = lead
+        self.head = sample.shape[:lead]
         self.shapes: dict[fx.Node, Shape] = {}
         self.problem: UnsupportedNode | None = None
+
+    def watched(self) -> dict[fx.Node, Shape]:
+        """The shapes of every value."""
+        try:
+            with torch.no_grad():
+                self.run(self.sample)
+        except Exception:  # fx wraps what went wrong in pages of its own
+            if self.problem is None:
+                raise
+            raise self.problem from None
+        return self.shapes
+
+    def hint(self, layer: nn.Module | None) -> str:
+        """What helps where a layer fails."""
+        return timeless(layer)
 
     def run_node(self, n: fx.Node) -> Any:
         try:
@@ -67,17 +87,18 @@ class Watch(fx.Interpreter):
         except Exception as error:  # a layer's own complaint about its input
             layer = dict(self.module.named_modules()).get(str(n.target))
             self.problem = UnsupportedNode(
-                f"{described(n)} fails on a sample: {error}{timeless(layer)}"
+                f"{described(n)} fails on a sample: {error}{self.hint(layer)}"
             )
             raise
         if isinstance(value, torch.Tensor):
-            if n.op != "get_attr" and (value.ndim < 2 or value.shape[:2] != self.head):
+            if n.op != "get_attr" and value.shape[: self.lead] != self.head:
+                axes, first = HEADS[self.lead - 1]
                 self.problem = UnsupportedNode(
-                    f"{described(n)} turns [T, B] = {list(self.head)} into a value of shape "
-                    f"{list(value.shape)}; time and batch must stay the first two axes"
+                    f"{described(n)} turns {axes} = {list(self.head)} into a value of shape "
+                    f"{list(value.shape)}; {first}"
                 )
                 raise RuntimeError  # fx adds pages to what is raised here; see shapes()
-            self.shapes[n] = tuple(value.shape[2:])
+            self.shapes[n] = tuple(value.shape[self.lead :])
         return value
 
 
@@ -109,7 +130,7 @@ def line_of(node: fx.Node) -> str:
     own = [
         part.strip()
         for part in (node.stack_trace or "").splitlines()
-        if part.strip().startswith("File ") and "/torch/" not in part
+        if part.strip().startswith("File ") and "/torch/" not in part and OURS not in part
     ]
     if not own:
         return ""
