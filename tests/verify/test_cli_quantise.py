@@ -165,8 +165,22 @@ def test_where_it_writes(home: Path) -> None:
     """Not over what it reads, nor over a device."""
     words = ["quantise", "real.nir", "--calibrate", "x.npy", *MEANS]
     refused(*words, "--out", "real.nir", cwd=home, says="real.nir is what is read")
+    refused(*words, "--out", "x.npy", cwd=home, says="x.npy is what is read")
+    refused(*words, "--test", "other.npy", "--out", "other.npy", cwd=home, says="is what is read")
+    refused(*words, "--out", "x.npy/int.nir", cwd=home, says="x.npy is a file; name a folder")
+    refused(*words, "--out", "no.nir", "--report", "x.npy", cwd=home, says="x.npy is a file")
     os.mkfifo(home / "pipe")
     refused(*words, "--out", "pipe", cwd=home, says="pipe is no ordinary file")
+
+
+def test_where_other_verbs_write(home: Path) -> None:
+    """A run, and a fit, leave what they read as it was."""
+    words = ["run", "int.nir", "--backend", "reference", "--input"]
+    refused(*words, "x.npy", "--out", "x.npy", cwd=home, says="x.npy is what is read")
+    refused(*words, "in=x.npy", "--out", "x.npy", cwd=home, says="x.npy is what is read")
+    refused(*words, "x.npy", "--out", "int.nir", cwd=home, says="int.nir is what is read")
+    words = ["fit", "int.nir", "--chip", "loihi1", "--out", "int.nir"]
+    refused(*words, cwd=home, says="int.nir is what is read")
 
 
 def test_options(home: Path) -> None:

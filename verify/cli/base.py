@@ -58,11 +58,20 @@ def fresh(path: Path, *read: Path) -> Path:
     that are read."""
     if path.is_dir():
         raise ConfigError(f"{path} is a folder; name a file")
+    makeable(path.parent)
     if path.exists() and not path.is_file():
         raise ConfigError(f"{path} is no ordinary file; name one that may be written")
     if path.exists() and any(other.exists() and path.samefile(other) for other in read):
         raise ConfigError(f"{path} is what is read; name another file to write")
     return path
+
+
+def makeable(folder: Path) -> Path:
+    """A folder that is there or can be made; ConfigError says which part of its path is a file."""
+    there = next((part for part in (folder, *folder.parents) if part.exists()), folder)
+    if there.exists() and not there.is_dir():
+        raise ConfigError(f"{there} is a file; name a folder")
+    return folder
 
 
 def people_watch() -> bool:

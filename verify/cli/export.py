@@ -33,6 +33,7 @@ def export(
     from ...core import store
     from ..portable import differences
 
+    fresh(out, checkpoint)
     if checkpoint.suffix == ".net":
         lowered = from_lavadl(checkpoint, dt)
     else:
@@ -44,7 +45,7 @@ def export(
             + "; ".join(unlike)
         )
     graph = store.to_nir(lowered.network)
-    store.write_graph(graph, fresh(out))
+    store.write_graph(graph, out)
     check = store.plainly_typed(graph)
     report(out, lowered, unlike, check, json)
 

@@ -59,18 +59,29 @@ def named_arrays(given: list[str], network: "Network") -> dict[str, "Numbers"]:
 
     found: dict[str, Numbers] = {}
     for text in given:
-        name, equals, path = text.partition("=")
-        if not equals or Path(text).exists():
+        name, path = named_path(text)
+        if not name:
             if len(network.inputs) > 1:
                 raise DataError(
                     f"the network has the inputs {', '.join(network.inputs)}; say which one "
                     f"{text} is for: NODE={text}"
                 )
-            name, path = network.inputs[0], text
+            name = network.inputs[0]
         if name in found:
             raise DataError(f"input {name!r} is given twice")
-        found[name] = load_array(Path(path))
+        found[name] = load_array(path)
     return found
+
+
+def named_path(text: str) -> tuple[str, Path]:
+    """X.npy or NODE=X.npy -> (NODE or '', X.npy)."""
+    name, equals, path = text.partition("=")
+    return ("", Path(text)) if not equals or Path(text).exists() else (name, Path(path))
+
+
+def paths(*given: list[str] | None) -> list[Path]:
+    """The files of such options, which nothing may be written over."""
+    return [named_path(text)[1] for texts in given for text in texts or ()]
 
 
 def data_set(name: str, node: "Input", settings: "TrainConfig | None") -> "DataSet":

@@ -52,13 +52,15 @@ def fit(
     from ..fit.facts import facts
     from ..fit.verdict import judge
 
+    if out is not None:
+        fresh(out, model)
     network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current, input_content))
     if bits is not None and network.number_format == "loihi":
         raise ConfigError(f"--bits {bits}: {model} holds integers, and says their bits itself")
     found = judge(lowered(network), named(chip), chips, BITS if bits is None else bits)
     told = {"model": str(model), **facts(found)}
     if out is not None:
-        write(fresh(out), told)
+        write(out, told)
     if json:
         tell(told)
     else:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .base import Json, Out, fresh, say, tell
-from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Reset, named_arrays, stated
+from .base import Json, Out, fresh, makeable, say, tell
+from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Reset, named_arrays, paths, stated
 
 if TYPE_CHECKING:
     from ..quantisation import Cost
@@ -55,8 +55,9 @@ def quantise(
     from ..quantisation import cost
     from ..report.pictures import ready
 
-    fresh(out, model)
+    fresh(out, model, *paths(calibrate, test))
     if report is not None:
+        makeable(report)
         ready()
     options = Options(method, bits, percentile, equalise, correct_bias)
     network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current, input_content))
@@ -67,7 +68,7 @@ def quantise(
     made = Quantise(data, options, run).apply(lowered)
     found = cost(lowered, made, other, run)
     told = facts(found, made)
-    store.write(made.network, fresh(out, model))
+    store.write(made.network, out)
     if report is not None:
         write(report, told)
     if json:

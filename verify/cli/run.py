@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from .base import Json, Out, fresh, say, tell
-from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Reset, named_arrays, stated
+from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Reset, named_arrays, paths, stated
 
 
 def run(
@@ -41,6 +41,7 @@ def run(
     from ..prepare import prepare
     from ..rename import as_original
 
+    fresh(out, model, *paths(input_, calibrate))
     engine = registry.get(backend, device)
     network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current, input_content))
     inputs = checked_inputs(network, named_arrays(input_, network))
@@ -53,7 +54,7 @@ def run(
         got = session.run(inputs, wanted)
     about = {"model": str(model), **digests(model, network)}
     recording = as_original(got, prepared.network, network, about)
-    recording.save(fresh(out))
+    recording.save(out)
     if json:
         tell({name: list(array.shape) for name, array in recording.arrays().items()})
         return

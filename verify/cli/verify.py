@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...core.errors import CheckpointError, ConfigError
-from .base import Json, people_watch, say, tell
+from .base import Json, makeable, people_watch, say, tell
 from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Reset, data_set, first, stated
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def verify(
     from ..run import Request, only_ports
     from ..run import verify as verify_
 
+    makeable(out)
     network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current, input_content))
     requests = [Request.parse(text.strip()) for text in backends.split(",") if text.strip()]
     if not requests:
