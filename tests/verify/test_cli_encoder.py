@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import numpy as np
+
 from .test_cli import ok, refused
 
 CONFIG = """
@@ -60,3 +62,55 @@ def test_fine_tuned_on_encoded_samples(tmp_path: Path) -> None:
     for engine in told["engines"]:
         assert engine["spikes"]["differing"] == 0
         assert engine["accuracy"]["value"] == accuracy
+
+
+DENSE = """
+[model]
+name = "feedforward"
+hidden = [16]
+norm = "none"
+[train]
+epochs = 2
+batch = 20
+[run]
+loggers = []
+threads = 1
+"""
+
+
+def verified(folder: Path, settings: str) -> tuple[dict[str, float], dict[str, float]]:
+    """(metrics of a training, the reference's accuracy on the set of that name)."""
+    (folder / "config.toml").write_text(settings + DENSE)
+    told = json.loads(ok("train", "config.toml", "--out", "run", "--json", cwd=folder).stdout)
+    ok("export", "run/best.ckpt", "--out", "model.nir", cwd=folder)
+    name = settings.split('"')[1]
+    words = f"verify model.nir --data {name} --against run/best.ckpt --backends reference --json"
+    done = json.loads(ok(*words.split(), "--out", "report", cwd=folder).stdout)
+    assert done["verdict"] == "agrees"
+    return told, done["engines"][0]["accuracy"] | {"samples": done["engines"][0]["samples"]}
+
+
+def test_manifolds_are_those_of_the_training(tmp_path: Path) -> None:
+    """Their number, steps and seed, not the defaults of the set."""
+    more = "manifolds = { samples = 40, seed = 9 }"
+    told, found = verified(tmp_path, f'[data]\nname = "random-manifolds"\nsteps = 30\n{more}\n')
+    assert found["samples"] == 80  # a fifth of ten classes of 40
+    assert found["value"] == told["test_accuracy"]
+
+
+def test_recordings_are_framed_as_in_training(tmp_path: Path) -> None:
+    """Read sample by sample, from the folder and by the events' settings of the training."""
+    random = np.random.default_rng(2)
+    for half in ("Train", "Test"):
+        for label in range(10):
+            place = tmp_path / "events" / half / str(label)
+            place.mkdir(parents=True)
+            for n in range(3):
+                each = random.integers(0, 34, (40, 5), np.uint8)
+                each[:, 2] = random.integers(0, 2, 40) << 7
+                each[:, 3] = np.arange(40)  # times rise
+                (place / f"{n}.bin").write_bytes(each.tobytes())
+    where = f"folder = '{tmp_path / 'events'}'\nsteps = 3\nevents = {{ size = 8, by = 'number' }}"
+    told, found = verified(tmp_path, f'[data]\nname = "n-mnist"\n{where}\n')
+    assert found["samples"] == 30
+    assert found["value"] == told["test_accuracy"]

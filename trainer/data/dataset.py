@@ -45,6 +45,11 @@ class DataSet:
         """Shape of one sample at one step."""
         return self.x.shape[2 if self.temporal else 1 :]
 
+    @property
+    def steps(self) -> int | None:
+        """T of samples in time; None where any number of steps can be taken."""
+        return self.x.shape[1] if self.temporal else None
+
     def indices(self, split: str) -> Indices:
         """Which samples a split holds, in file order."""
         if split not in self.splits:

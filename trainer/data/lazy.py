@@ -50,6 +50,11 @@ class Lazy(DataSet):
         found: tuple[int, ...] = self.source.shape
         return found
 
+    @property
+    def steps(self) -> None:
+        """Any number can be taken: a recording is cut into as many frames."""
+        return None
+
     def drawn(self, draw: int) -> DataSet:
         """The same samples with another draw of chance."""
         return replace(self, draw=draw)

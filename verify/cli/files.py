@@ -87,13 +87,16 @@ def paths(*given: list[str] | None) -> list[Path]:
 def data_set(name: str, node: "Input", settings: "TrainConfig | None") -> "DataSet":
     """A data set by name, by the folder that holds it, or by the path of an .npz file, as the
     Input hears it; an .npz may hold samples with a time axis, [N, T, *shape]. settings: of the
-    training, whose encoder is used; None: there is none.
+    training, whose encoder is used, and all else that it says of the data set of that name; None:
+    there is none.
 
     DataError if samples have another shape, or are numbers where the Input hears spikes."""
     from ...trainer import data
 
     shape = node.shape
-    if Path(name).is_dir():
+    if settings is not None and name == settings.data.name:
+        found = data.named(settings.data)
+    elif Path(name).is_dir():
         found = data.load("fashion-mnist", folder=name)
     else:
         found = data.load(name)

@@ -63,7 +63,7 @@ def verify(
     heard = network.nodes[only_ports(network)[0]]
     assert isinstance(heard, Input)
     found = data_set(data, heard, None if against is None else settings_of(against))
-    t = steps or (found.x.shape[1] if found.temporal else network.meaning.steps)
+    t = steps or found.steps or network.meaning.steps
     if t is None:
         raise ConfigError(f"{model} does not say how many time steps; say --steps T")
     baseline, also, seed = trained_side(against, network)
