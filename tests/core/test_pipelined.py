@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spikeport.backends.conformance import BUILDERS, make
-from spikeport.backends.conformance_chip import PIPELINED
+from spikeport.backends.conformance.chip import PIPELINED
 from spikeport.core import interpreter, store
 from spikeport.core.arrays import Array
 from spikeport.core.chip_nodes import hop

@@ -6,6 +6,7 @@ import typer
 from . import (
     analyse,
     architectures,
+    conformance,
     demo,
     export,
     fit,
@@ -40,6 +41,7 @@ app.command(name="fit")(verb(fit.fit))
 app.command(name="methods")(verb(methods.methods))
 app.command(name="run")(verb(run.run))
 app.command(name="verify")(verb(verify.verify))
+app.command(name="conformance")(verb(conformance.conformance))
 app.command(name="inspect")(verb(inspect.inspect))
 app.command(name="backends")(verb(setup.backends))
 app.command(name="doctor")(verb(setup.doctor))

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import frozen
-from ..core.chip_nodes import ChipNeuron, ChipSynapse
-from ..core.network import Edge
-from ..core.nodes import Conv, Delay, Flatten, Input, Linear, Node, Output, SumPool2d
+from ...core.arrays import frozen
+from ...core.chip_nodes import ChipNeuron, ChipSynapse
+from ...core.network import Edge
+from ...core.nodes import Conv, Delay, Flatten, Input, Linear, Node, Output, SumPool2d
 
 Built = tuple[dict[str, Node], list[Edge], dict[str, Any]]
 PIPELINED: dict[str, Callable[[np.random.Generator], Built]] = {}

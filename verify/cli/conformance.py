@@ -1,0 +1,116 @@
+"""spikeport conformance: every case on an engine, or on anybody's function of a NIR graph."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...core.errors import BackendUnavailable, ConfigError
+from .base import FAILED, Json, fresh, people_watch, say, tell
+
+if TYPE_CHECKING:
+    from ..conformance.page import Column
+
+
+def conformance(
+    backend: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="an engine's NAME, package.module:Class, or package.module:function, a function "
+            "run(nir_graph, x) -> spikes; may be given several times. Default: every engine "
+            "that is installed"
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="a case by name; may be given several times")
+    ] = None,
+    epsilon: Annotated[
+        float | None,
+        typer.Option(help="of the numbers that a function computes in; default: float64's"),
+    ] = None,
+    write: Annotated[Path | None, typer.Option(help="a Markdown file for the matrix")] = None,
+    cases: Annotated[
+        Path | None, typer.Option(help="a folder: write the cases there as files, run nothing")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run every case, compare each spike. Exit status 1 if anything ran and was wrong."""
+    from ...backends.conformance import BUILDERS
+    from ...core.files import written_whole
+    from ..conformance.page import lines, page
+
+    names = tuple(BUILDERS)
+    if only and (unknown := [name for name in only if name not in BUILDERS]):
+        raise ConfigError(f"no case is called {unknown[0]!r}; there are {', '.join(names)}")
+    if only:
+        names = tuple(name for name in names if name in only)
+    if cases is not None:
+        written(names, cases)
+        return
+    if write is not None:
+        fresh(write)
+        if only:
+            raise ConfigError("--write writes the whole matrix; leave --only out")
+    columns = [measured(told, names, epsilon) for told in backend or installed()]
+    if json:
+        tell([column.facts() for column in columns])
+    if write is not None:
+        with written_whole(write) as part:
+            part.write_text(page(columns, today()), encoding="utf8")
+    elif not json:
+        for column in columns:
+            typer.echo("\n".join(lines(column)))
+    if any(column.bad for column in columns):
+        for column in columns:
+            if column.bad:
+                say(f"{column.name} is WRONG in {', '.join(column.bad)}")
+        raise typer.Exit(1)
+
+
+def installed() -> list[str]:
+    """The engines that are there; the others are named."""
+    from ...backends import registry
+
+    there = []
+    for name in registry.known():
+        try:
+            registry.get(name)
+            there.append(name)
+        except BackendUnavailable as error:
+            say(f"left out: {error}")
+    if not there:
+        raise typer.Exit(FAILED)
+    return there
+
+
+def measured(told: str, names: tuple[str, ...], epsilon: float | None) -> "Column":
+    """One subject on the cases."""
+    from ...backends.conformance import make
+    from ..conformance.page import Column
+    from ..conformance.subjects import find
+
+    subject = find(told, epsilon)
+    found = {}
+    for name in names:
+        if people_watch():
+            say(f"{subject.name}: {name}")
+        found[name] = subject.verdict(make(name))
+    return Column(subject.name, subject.versions(), found)
+
+
+def written(names: tuple[str, ...], folder: Path) -> None:
+    """The cases as files."""
+    from ...backends.conformance import make
+    from ..conformance.cases import write
+
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is no folder; name one for the cases")
+    made = [name for name in names if write(make(name), folder)]
+    say(f"{len(made)} cases written to {folder}; the chip's own networks stay out")
+
+
+def today() -> str:
+    """The date, as people write it down."""
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).date().isoformat()
