@@ -25,7 +25,7 @@ def test_import_is_light() -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["", "train", "export", "fit", "run", "verify", "inspect", "doctor"]
+    "verb", ["", "train", "export", "import", "fit", "run", "verify", "inspect", "doctor"]
 )
 def test_help_is_light(verb: str) -> None:
     call = f"sys.argv = ['spikeport', *{verb.split()}, '--help']"

@@ -10,6 +10,7 @@ from . import (
     demo,
     export,
     fit,
+    import_,
     inspect,
     methods,
     quantise,
@@ -35,6 +36,7 @@ app = typer.Typer(
 
 app.command(name="train")(verb(train.train))
 app.command(name="export")(verb(export.export))
+app.command(name="import")(verb(import_.import_))
 app.command(name="quantise")(verb(quantise.quantise))
 app.command(name="analyse")(verb(analyse.analyse))
 app.command(name="fit")(verb(fit.fit))
