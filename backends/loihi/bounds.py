@@ -52,10 +52,10 @@ def largest(program: Program, given: Mapping[str, int]) -> dict[str, int]:
             known[name] = reach(name, node, heard) if isinstance(node, ChipSynapse) else heard
         left = [name for name in left if name not in known]
     for name in program.order:
-        heard = sum(known[source] for source in sources[name])
-        if max(heard, known[name]) >= SUM_LIMIT:
+        most = max(known[name], sum(known[source] for source in sources[name]))
+        if most >= SUM_LIMIT:
             raise QuantisationError(
-                f"node {name!r} ({nodes[name].kind}): what it hears can reach {heard}, over the "
+                f"node {name!r} ({nodes[name].kind}): its numbers can reach {most}, over the "
                 f"{SUM_LIMIT} of the chip's 32 bits; smaller numbers must enter the chip"
             )
     return known

@@ -13,6 +13,7 @@ import numpy as np
 from ...core.arrays import Numbers
 from ...core.chip_nodes import ChipNeuron
 from ...core.errors import ConfigError
+from ...core.loihi import SUM_LIMIT
 from ...core.network import Network
 from ...core.nodes import Input
 from ...core.recording import Recording, stored_once
@@ -126,7 +127,8 @@ class LoihiSession(HostedSession):
                 given[name] = 1
                 continue
             top = int(np.abs(stored_once(x)).max(initial=0))
-            given[name] = 1 << (max(top, 1) - 1).bit_length()  # rounded up: few layouts
+            rounded_up = 1 << (max(top, 1) - 1).bit_length()  # few layouts
+            given[name] = max(top, min(rounded_up, SUM_LIMIT - 1))
         key = tuple(sorted(given.items()))
         with self.lock:
             if key not in self.chips:

@@ -198,3 +198,27 @@ def test_a_loop_through_a_delay() -> None:
         inputs = {"in": np.ones((9, 2, 4), np.uint8)}
         with Loihi().open(network) as session:
             same(definition(network, inputs), session.run(inputs, ("all",)))
+
+
+def test_currents_up_to_the_ends_of_31_bits() -> None:
+    """Whatever ToChip lets in enters; what several bring together is told."""
+    top = (1 << 31) - 1
+    network = chain(Input((2,)), ToChip((2,), 1.0), population(2), Output((2,)))
+    inputs = {"n0": np.array([[[top, -top]], [[top - 1, (1 << 30) + 1]]], float)}
+    with Loihi().open(network) as session:
+        same(definition(network, inputs), session.run(inputs, ("all",)))
+    nodes: dict[str, Node] = {
+        "a": Input((2,)),
+        "b": Input((2,)),
+        "to_a": ToChip((2,), 1.0),
+        "to_b": ToChip((2,), 1.0),
+        "n": population(2),
+        "out": Output((2,)),
+    }
+    edges = (("a", "to_a"), ("b", "to_b"), ("to_a", "n"), ("to_b", "n"), ("n", "out"))
+    x = np.full((2, 1, 2), float(top))
+    with (
+        Loihi().open(Network(nodes, edges)) as session,
+        pytest.raises(QuantisationError, match=rf"'n' .ChipNeuron.: .* can reach {2 * top}"),
+    ):
+        session.run({"a": x, "b": x})
