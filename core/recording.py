@@ -1,7 +1,9 @@
 """What goes into an engine and what comes out of it: checked at birth, npz in and out."""
 
 import json
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +17,16 @@ from .files import written_whole
 from .network import Network
 
 HEADER = "header"
+DAMAGED = (  # what numpy raises for a file that is none of its own, or was damaged
+    OSError,
+    ValueError,
+    EOFError,
+    SyntaxError,
+    NotImplementedError,
+    tokenize.TokenError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 
 
 @dataclass(frozen=True)
@@ -138,7 +150,7 @@ def load_array(path: Path) -> Numbers:
         loaded = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise DataError(f"no file {path}") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise DataError(f"{path} is not a readable .npy file: {error}") from None
     if not isinstance(loaded, np.ndarray):
         raise DataError(f"{path} is an .npz archive; one array in a .npy file is meant")

@@ -1,5 +1,6 @@
 """Data sets: the files as they are, damaged, and missing."""
 
+import contextlib
 import gzip
 import hashlib
 import struct
@@ -17,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spikeport.core.errors import DataError
+from spikeport.core.recording import load_array
 from spikeport.trainer import data
 from spikeport.trainer.data import download, fashion_mnist, idx, splits
 from spikeport.trainer.data.dataset import DataSet
@@ -354,6 +356,7 @@ LISTS = {"train": np.arange(4), "validation": np.arange(4, 6), "test": np.arange
         ({"x": X, "y": Y[:-1]}, r"y has shape \[9\] for 10 samples"),
         ({"x": X, "y": Y * 0.5}, "y is float64; whole numbers"),
         ({"x": X, "y": Y - 1}, "labels run from -1"),
+        ({"x": X, "y": Y * 1000}, "a label is 1000, and there are 10 samples"),
         ({"x": X * np.nan, "y": Y}, "not finite"),
         ({"x": np.array(["a"] * 10), "y": Y}, "numbers are meant"),
         ({"x": X[:0], "y": Y[:0]}, "five are the least"),
@@ -382,6 +385,30 @@ def test_npz_that_is_none(tmp_path: Path) -> None:
     np.savez(path, x=np.array([{}] * 10), y=Y)  # objects need pickle, which runs code
     with pytest.raises(DataError, match="cannot be read"):
         data.load(str(path))
+
+
+def test_npz_that_was_damaged(tmp_path: Path) -> None:
+    """Wherever it is, one clear error."""
+    path = tmp_path / "data.npz"
+    np.savez_compressed(path, x=np.random.default_rng(0).random((10, 3)), y=Y)
+    whole = path.read_bytes()
+    for start in range(0, len(whole) - 8, 4):
+        path.write_bytes(whole[:start] + b"\x55" * 8 + whole[start + 8 :])
+        with contextlib.suppress(DataError):  # nothing else; what is of no account may be damaged
+            data.load(str(path))
+
+
+def test_npy_whose_header_was_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "x.npy"
+    np.save(path, X)
+    whole = path.read_bytes()
+    for start in range(0, 128, 2):
+        path.write_bytes(whole[:start] + b"\x55" * 8 + whole[start + 8 :])
+        with contextlib.suppress(DataError):
+            load_array(path)
+    path.write_bytes(whole[:20] + b"((((" + whole[24:])
+    with pytest.raises(DataError, match="not a readable"):
+        load_array(path)
 
 
 def test_graded_values_are_no_spikes(tmp_path: Path) -> None:

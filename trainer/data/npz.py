@@ -1,11 +1,10 @@
 """Anybody's data: an .npz file with x and y.
 
 x        [N, *shape], or [N, T, *shape] when it is said to be temporal; any kind of number
-y        [N], whole numbers from 0
+y        [N], whole numbers from 0, less than N
 train, validation, test    indices, all three or none (then 60 : 20 : 20, stratified)
 """
 
-import zipfile
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import DataError
+from ...core.recording import DAMAGED
 from .dataset import SPLITS, DataSet, Indices
 from .splits import stratified
 
@@ -34,6 +34,11 @@ def load(path: Path, temporal: bool = False, content: Content = "auto") -> DataS
     spikes = binary if content == "auto" else content == "spikes"
     if y.ndim != 1 or len(y) != len(x):
         raise DataError(f"{path}: y has shape {list(y.shape)} for {len(x)} samples")
+    if y.max(initial=0) >= max(len(y), 1):
+        raise DataError(
+            f"{path}: a label is {y.max()}, and there are {len(y)} samples; number the classes "
+            "from 0, without gaps"
+        )
     return DataSet(
         str(path),
         x,
@@ -53,7 +58,7 @@ def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
             return {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise DataError(f"there is no data file {path}") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path} cannot be read as .npz: {error}") from error

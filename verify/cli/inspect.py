@@ -125,16 +125,16 @@ def same(value: Any, usual: Any) -> bool:
 
 def recording(file: Path) -> dict[str, Any]:
     """Arrays and header."""
-    import zipfile
-
     import numpy as np
+
+    from ...core.recording import DAMAGED
 
     try:
         with np.load(file, allow_pickle=False) as held:
             arrays = {n: held[n] for n in held.files}
     except FileNotFoundError:
         raise DataError(f"no file {file}") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise DataError(f"{file} is not a readable .npz file: {error}") from None
     header = arrays.pop("header", None)
     return {
