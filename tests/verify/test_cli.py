@@ -14,6 +14,10 @@ import h5py
 import nir
 import numpy as np
 import pytest
+import torch
+import typer
+
+from spikeport.verify.cli.base import verb
 
 SPIKEPORT = [sys.executable, "-m", "spikeport"]
 
@@ -282,3 +286,19 @@ def test_lavadl_files(tmp_path: Path) -> None:
     words = "quantise conv.net --calibrate x.npy --out q.nir".split()
     refused(*words, cwd=tmp_path, says="in the chip's integers already")
     refused("export", "conv.net", "--portable", "--out", "p.nir", cwd=tmp_path, says="a step")
+
+
+def test_memory_that_torch_cannot_have() -> None:
+    """Its own error is told like anybody's; any other one is a fault of ours and stays whole."""
+
+    def asks() -> None:
+        torch.empty(1 << 60, dtype=torch.uint8)
+
+    def fails() -> None:
+        raise RuntimeError("something else")
+
+    with pytest.raises(typer.Exit) as told:
+        verb(asks)()
+    assert told.value.exit_code == 2
+    with pytest.raises(RuntimeError, match="something else"):
+        verb(fails)()

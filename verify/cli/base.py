@@ -15,6 +15,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 FAILED, INTERRUPTED = 2, 130
+NO_MEMORY = "spikeport: out of memory; take fewer samples or steps at a time"
 
 Out = Annotated[Path, typer.Option(help="what to write")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
@@ -37,7 +38,11 @@ def verb(does: Callable[P, R]) -> Callable[P, R]:
         except OSError as error:
             say(f"spikeport: {error.strerror or error}: {error.filename or ''}".rstrip(": "))
         except MemoryError:
-            say("spikeport: out of memory; take fewer samples at a time")
+            say(NO_MEMORY)
+        except RuntimeError as error:
+            if "allocate memory" not in str(error) and "out of memory" not in str(error):
+                raise
+            say(NO_MEMORY)  # torch's way to say so
         raise typer.Exit(FAILED)
 
     return safely
