@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
+import numpy as np
+
 from ..core.arrays import Numbers
 from ..core.chip_nodes import hop
 from ..core.errors import NetworkError, UnsupportedNode
@@ -44,6 +46,7 @@ class Capabilities:
     refractory: bool = True
     schedules: bool = False  # numbers of a population that change from step to step
     membrane_bias: frozenset[str] = frozenset({"LI", "LIF", "IF", "CubaLI", "CubaLIF", "I"})
+    per_neuron: bool = True  # a population's numbers may differ from neuron to neuron
     groups: bool = True
     pool_padding: bool = True
     back_edge_at_t0: frozenset[str] = frozenset({"bias", "nothing"})
@@ -209,6 +212,13 @@ def neuron_complaints(node: Neuron, able: Capabilities) -> Iterator[str]:
         )
     if node.bias.any() and node.kind not in able.membrane_bias:
         yield "has a bias (or leak potential) on the membrane; this engine has none there"
+    if not able.per_neuron:
+        differ = [name for name in node.arrays if np.ndim(getattr(node, name)) > 0]
+        if differ:
+            yield (
+                f"has a {differ[0]} of its own for each neuron; this engine has one number for a "
+                "whole population"
+            )
     if not node.memoryless and not gain_fits(node, able):
         yield "multiplies its input by a gain that this engine does not have"
 

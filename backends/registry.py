@@ -19,11 +19,21 @@ class Entry:
     place: str  # module:Class
     extra: str = ""  # of this package
     says: str = ""
+    optional: bool = False  # not in the extra `all`: another library, whose users bring it
 
 
 BUILT_IN = {
     "reference": Entry("spikeport.backends.reference:Reference", "", "the definition, float64"),
     "norse": Entry("spikeport.backends.norse:Norse", "norse", "Norse on torch, float64"),
+    "snntorch": Entry(
+        "spikeport.backends.snn_torch:SnnTorch", "snntorch", "snnTorch's neurons, float64", True
+    ),
+    "spikingjelly": Entry(
+        "spikeport.backends.spiking_jelly:SpikingJelly",
+        "spikingjelly",
+        "SpikingJelly's neurons, float64",
+        True,
+    ),
     "loihi": Entry(
         "spikeport.backends.loihi.engine:Loihi", "loihi", "Loihi's integers, on any Python"
     ),

@@ -18,7 +18,17 @@ MAY_IMPORT = {  # wing -> wings it may name
 # the only two exceptions: folders that may name the trainer
 DOORS = {("verify/cli/", "trainer"), ("export/from_torch/", "trainer")}
 ONLY_IN = {  # heavy package -> files that may import it
-    "torch": {"trainer/", "export/from_torch/", "backends/norse.py", "backends/loihi/"},
+    "torch": {
+        "trainer/",
+        "export/from_torch/",
+        "backends/norse.py",
+        "backends/loihi/",
+        "backends/torch_graph.py",
+        "backends/snn_torch.py",
+        "backends/spiking_jelly.py",
+    },
+    "snntorch": {"backends/snn_torch.py"},
+    "spikingjelly": {"backends/spiking_jelly.py"},
     "norse": {"backends/norse.py"},
     "numba": {"trainer/", "backends/loihi/"},
     "lightning_fabric": {"trainer/"},

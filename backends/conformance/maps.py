@@ -1,5 +1,7 @@
 """Cases of linear maps: convolutions, pools, norms."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ...core.arrays import frozen
@@ -58,8 +60,9 @@ def conv_groups(random: np.random.Generator) -> Built:
     return conv_net(random, conv(random, 4, 2, (3, 3), True, padding=(1, 1), groups=2))
 
 
-def pooled(random: np.random.Generator, pool: Node, second: Conv) -> Built:
-    """spikes [2, 8, 8] -> conv -> lif -> pool -> conv -> lif."""
+def pooled(random: np.random.Generator, pool: Node, second: Conv, gain: float = 1.0) -> Built:
+    """spikes [2, 8, 8] -> conv -> lif -> pool -> conv, its weights times gain -> lif."""
+    second = replace(second, weight=frozen(gain * second.weight))
     after = pool.output_shape((3, 8, 8))
     shape = second.output_shape(after)
     nodes, edges = chain(

@@ -1,5 +1,7 @@
 """Cases of populations: every kind of neuron, and every number that it can have."""
 
+from typing import Any
+
 import numpy as np
 
 from ...core.arrays import frozen
@@ -58,6 +60,26 @@ def gain(random: np.random.Generator) -> Built:
 @case
 def subtract_lif(random: np.random.Generator) -> Built:
     return two_layers(random, lif(8, reset="subtract"), lif(5, reset="subtract"))
+
+
+@case
+def subtract_gently(random: np.random.Generator) -> Built:
+    """No membrane ever reaches twice the threshold."""
+    nodes, edges, meaning = two_layers(
+        random, lif(8, reset="subtract"), lif(5, reset="subtract", decay=0.8)
+    )
+    for name in ("fc1", "fc2"):
+        layer = nodes[name]
+        assert isinstance(layer, Linear)
+        nodes[name] = Linear(frozen(0.3 * layer.weight + 0.12))
+    return nodes, edges, meaning
+
+
+@case
+def subtract_after_decay(random: np.random.Generator) -> Built:
+    """What a threshold taken off after the next decay means: threshold / decay, at once."""
+    how: dict[str, Any] = {"reset": "subtract", "reset_amount": frozen(1 / 0.6)}
+    return two_layers(random, lif(8, **how), lif(5, **how))
 
 
 @case

@@ -152,7 +152,7 @@ def conv1d_groups(random: np.random.Generator) -> Built:
 
 @case
 def avg_pool_overlapping(random: np.random.Generator) -> Built:
-    return pooled(random, AvgPool2d((3, 3), (2, 2)), conv(random, 4, 3, (2, 2), True))
+    return pooled(random, AvgPool2d((3, 3), (2, 2)), conv(random, 4, 3, (2, 2)), 2.0)
 
 
 @case

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 
 import pytest
 
-from spikeport.backends import registry
 from spikeport.backends.conformance import BUILDERS, PIPELINED, make
 from spikeport.verify.conformance.subjects import Engine, expected
 from spikeport.verify.prepare import prepare
 
-ENGINES = ("reference", "norse", "loihi", "lava-float", "lava-fixed")
+from .engines import got
+
+ENGINES = ("reference", "norse", "snntorch", "spikingjelly", "loihi", "lava-float", "lava-fixed")
 
 # What an engine may refuse, and a word that its refusal must hold. Nothing else may be refused,
 # and all of this must be: an engine that learns to run one of these is taken off the list.
@@ -21,6 +22,7 @@ CHIP_LACKS = {
     "reset_to_value": "value other than 0",
     "reset_to_value_per_neuron": "value other than 0",
     "fires_at_threshold": ">=",
+    "subtract_after_decay": "other than its threshold",
     "scale_of_spikes": "Scale",
     "threshold": "Threshold",
     "leaky_then_threshold": "LI",
@@ -51,6 +53,29 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         "one_population_two_outputs": "ports",
         **CHIP,
     },
+    "snntorch": {
+        "membrane_bias": "bias",
+        "subtract_lif": "take it off again",
+        "subtract_cuba": "take it off again",
+        "reset_to_value": "value other than 0",
+        "reset_to_value_per_neuron": "value other than 0",
+        "refractory": "refractory",
+        **CHIP,
+    },
+    "spikingjelly": {
+        "membrane_bias": "bias",
+        "lif_per_neuron": "of its own for each neuron",
+        "leaky_readout": "of its own for each neuron",
+        "cuba_per_neuron": "of its own for each neuron",
+        "threshold_per_neuron": "of its own for each neuron",
+        "subtract_after_decay": "other than its threshold",
+        "reset_to_value": "value other than 0",
+        "reset_to_value_per_neuron": "value other than 0",
+        "refractory": "refractory",
+        "threshold": "is a Threshold",
+        "leaky_then_threshold": "is a Threshold",
+        **CHIP,
+    },
     "loihi": CHIP_LACKS,
     "lava-float": {
         "reset_to_value": "value other than 0",
@@ -73,7 +98,7 @@ def test_case_is_worth_running(name: str) -> None:
 @pytest.mark.parametrize("name", BUILDERS)
 def test_case(name: str, engine_name: str) -> None:
     """What `spikeport conformance` says: exact, or a refusal that is on the list."""
-    found = Engine(registry.get(engine_name)).verdict(make(name))
+    found = Engine(got(engine_name)).verdict(make(name))
     word = REFUSED[engine_name].get(name)
     assert found.word == ("exact" if word is None else "refuses"), found
     assert word is None or re.search(word, found.why), found
@@ -82,7 +107,7 @@ def test_case(name: str, engine_name: str) -> None:
 @pytest.mark.parametrize("engine_name", ENGINES)
 def test_batch_is_single_runs(engine_name: str) -> None:
     """A batch gives what its samples give one by one, in any order; nothing leaks."""
-    case, engine = make("one_synapse_loop_cuba"), registry.get(engine_name)
+    case, engine = make("one_synapse_loop_cuba"), got(engine_name)
     network = prepare(case.network, engine.capabilities(), case.inputs).network
     with engine.open(network) as session:
         together = session.run(case.inputs, ("one",)).spikes["one"]

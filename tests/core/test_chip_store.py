@@ -39,6 +39,7 @@ REFUSED = {  # tests/conformance holds the refusals
     "threshold",
     "leaky_then_threshold",
     "delay_of_sums",
+    "subtract_after_decay",
 }
 
 

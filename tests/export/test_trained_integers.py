@@ -63,6 +63,7 @@ REFUSED = {  # the chip has none of it, or training on it is not known
     "cuba_readout",
     "reset_to_value_per_neuron",
     "delay_of_sums",
+    "subtract_after_decay",
     "conv_loop_nothing_at_t0",
     "residual_stream",  # shared synapses whose readers have input gains of their own
     *(name for name in BUILDERS if name.startswith("pipelined")),

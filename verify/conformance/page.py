@@ -19,8 +19,8 @@ spikes with `==`, outputs and states to rounding, and a sample run by itself wit
 
 *exact*: not one spike differs from the definition's (`core/interpreter.py`; for `loihi` and
 `lava-fixed` the integer interpreter's bits). *within tolerance*: what the engine promises, and the
-reason says how far. *refuses*: by name, before anything runs; the reason is below. A cell that ran
-and was wrong would read **WRONG**; there is none.
+reason says how far. *refuses*: by name; the reason is below. **WRONG** would be a cell that ran and
+gave something else.
 """
 # NIR 1.0.8's, in its order, then what lives only before lowering
 PRIMITIVES = (

@@ -1,0 +1,133 @@
+"""snnTorch as an engine: its own Leaky and Synaptic, in float64; torch_graph has the loop.
+
+Not by snnTorch's NIR importer, which fixes dt, gives an IF a leak, ignores v_reset and misreads
+loops. Two properties of the modules decide how a reset is said:
+- with `reset_delay=False` a module looks for a spike again, before the next step, in the membrane
+  that it has just reset. Where a subtraction leaves it above the threshold, the threshold is taken
+  off twice; a run in which that happens is refused.
+- with `reset_delay=True` the threshold is taken off after the next decay, which is a subtraction of
+  threshold / decay at once: exact for an IF, and for networks that mean just that.
+"""
+
+from importlib.metadata import version
+from typing import Any, Literal
+
+import numpy as np
+import snntorch
+import torch
+
+from ..core.errors import UnsupportedNode
+from ..core.network import Network
+from ..core.nodes import Neuron
+from .protocol import Capabilities, check
+from .torch_graph import EPSILON, MAPS, Tensor, TorchSession, tensor
+
+KINDS = MAPS | frozenset("Threshold I LI IF LIF CubaLI CubaLIF".split())
+CLOSE = 1e-12  # relative: how near a reset amount must lie to threshold / decay
+How = Literal["none", "zero", "subtract", "late subtract"]
+
+
+class SnnTorch:
+    """snnTorch 1.0's neurons."""
+
+    name = "snntorch"
+
+    def capabilities(self) -> Capabilities:
+        """Whatever Leaky and Synaptic can say."""
+        return Capabilities(
+            nodes=KINDS,
+            epsilon=EPSILON,
+            gain="one",
+            cuba_gain="one",
+            v_reset=False,
+            refractory=False,
+            membrane_bias=frozenset(),
+            agreement="spikes",
+        )
+
+    def versions(self) -> dict[str, str]:
+        """The packages that do the work."""
+        return {name: version(name) for name in ("snntorch", "torch")}
+
+    def open(self, network: Network) -> TorchSession:
+        """Make a module of every population."""
+        check(network, self.capabilities(), self.name)
+        return TorchSession(self, network, Population)
+
+
+def reset_of(name: str, node: Neuron) -> How:
+    """How a module can say the population's reset; UnsupportedNode if it cannot."""
+    where = f"backend 'snntorch' cannot run this network: node {name!r} ({node.kind})"
+    for what, decay in (("membrane", node.decay_v), ("current", node.decay_u)):
+        if decay is not None and not ((decay >= 0) & (decay <= 1)).all():
+            raise UnsupportedNode(f"{where} has a {what} decay outside of [0, 1], which it clamps")
+    if not node.spiking or node.memoryless:
+        return "none"
+    assert node.threshold is not None
+    if node.reset == "value":
+        if (node.threshold < 0).any():
+            raise UnsupportedNode(
+                f"{where} has a threshold below 0, over which its reset membrane fires again"
+            )
+        return "zero"
+    with np.errstate(divide="ignore"):
+        late = node.threshold / node.decay_v
+    if (np.abs(node.amount - late) <= CLOSE * np.abs(late)).all():
+        return "late subtract"
+    if node.reset_amount is not None:
+        raise UnsupportedNode(
+            f"{where} takes something other than its threshold off at a spike; a module takes off "
+            "the threshold, at once or after the next decay"
+        )
+    return "subtract"
+
+
+class Population:
+    """A population as a module of snnTorch's."""
+
+    def __init__(self, name: str, node: Neuron) -> None:
+        self.name, self.node, self.how = name, node, reset_of(name, node)
+        self.v: Tensor = torch.zeros(0)
+        threshold = np.array(np.inf) if node.threshold is None else node.threshold
+        if node.compare == ">=":
+            threshold = np.nextafter(threshold, -np.inf)
+        # one for each neuron: torch would round a single one to the float32 of the spikes
+        threshold = np.broadcast_to(threshold, node.shape)
+        told: dict[str, Any] = {
+            "beta": tensor(node.decay_v),
+            "threshold": tensor(threshold),
+            "reset_mechanism": self.how.split()[-1],
+            "reset_delay": self.how == "late subtract",
+        }
+        if node.decay_u is None:
+            self.module: Any = snntorch.Leaky(**told)
+        else:
+            self.module = snntorch.Synaptic(alpha=tensor(node.decay_u), **told)
+
+    def rest(self) -> None:
+        """See torch_graph.Cell."""
+        self.module.reset_mem()
+
+    def step(self, x: Tensor) -> Tensor:
+        """See torch_graph.Cell."""
+        fired, *_, self.v = self.module(x)
+        spikes: Tensor = fired.double()  # its surrogates give float32
+        if self.node.memoryless:
+            self.v = self.v * (1 - spikes)
+        if self.how == "late subtract":
+            self.v = self.v - spikes * tensor(self.node.amount)
+        if self.how == "subtract" and bool((self.v > self.module.threshold).any()):
+            raise UnsupportedNode(
+                f"backend 'snntorch': node {self.name!r} ({self.node.kind}) was over its "
+                "threshold after that had been taken off, and snnTorch would take it off "
+                "again before the next step; drive it less, or train with a reset to 0"
+            )
+        return spikes if self.node.spiking else self.v
+
+    def membrane(self) -> Tensor:
+        """See torch_graph.Cell."""
+        return self.v
+
+    def current(self) -> Tensor | None:
+        """See torch_graph.Cell."""
+        return None if self.node.decay_u is None else self.module.syn

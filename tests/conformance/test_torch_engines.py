@@ -1,0 +1,133 @@
+"""Engines on torch beyond the cases: random graphs, and what each refuses by name."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spikeport.backends.conformance import Case
+from spikeport.backends.conformance.building import chain, conv, dense, signal
+from spikeport.core.arrays import frozen
+from spikeport.core.errors import UnsupportedNode
+from spikeport.core.network import Meaning, Network
+from spikeport.core.nodes import (
+    AvgPool2d,
+    Flatten,
+    Input,
+    MaxPool2d,
+    Neuron,
+    Node,
+    Output,
+    Scale,
+    SumPool2d,
+)
+from spikeport.verify.conformance.subjects import Engine
+from spikeport.verify.prepare import prepare
+
+from .engines import got
+
+ENGINES = ("snntorch", "spikingjelly")
+GRAPHS = 60
+
+
+def population(random: np.random.Generator, *shape: int) -> Neuron:
+    """Any that both libraries have: one number for all, a reset to 0 or a subtraction."""
+    kind = random.choice(["IF", "LIF", "CubaLIF"])
+    decay = 1.0 if kind == "IF" else random.uniform(0.3, 0.95)
+    told: dict[str, Any] = {"reset": "subtract"} if kind == "IF" and random.random() < 0.5 else {}
+    if kind == "CubaLIF":
+        told["decay_u"] = frozen(random.uniform(0.1, 0.7))
+    if random.random() < 0.3:
+        told["compare"] = ">="
+    gain = frozen(random.uniform(0.5, 1.5))
+    return Neuron(shape, frozen(decay), frozen(random.uniform(0.5, 1.2)), gain_v=gain, **told)
+
+
+def some(seed: int) -> Case:
+    """A conv net with a pool, loops and a skip, or some of it."""
+    random = np.random.default_rng(seed)
+    pool = [AvgPool2d, SumPool2d, MaxPool2d][seed % 3]((2, 2), (2, 2))
+    nodes, edges = chain(
+        ("in", Input((2, 6, 6), "spikes" if seed % 2 else "analogue")),
+        ("conv", conv(random, 3, 2, (3, 3), bool(seed % 4), padding=(1, 1))),
+        ("one", population(random, 3, 6, 6)),
+        ("pool", pool),
+        ("flat", Flatten()),
+        ("fc", dense(random, 8, 27, True)),
+        ("two", population(random, 8)),
+        ("fc2", dense(random, 4, 8)),
+        ("read", Neuron((4,), frozen(random.choice([1.0, 0.8])))),
+        ("out", Output((4,))),
+    )
+    if seed % 3 == 0:
+        nodes["rec"] = dense(random, 8, 8, True)
+        edges += [("two", "rec"), ("rec", "two")]
+    if seed % 5 == 0:
+        nodes["skip"] = Scale(frozen(random.uniform(0.2, 0.8, 8)))
+        edges += [("fc", "skip"), ("skip", "two")]
+    at_t0: Any = "nothing" if seed % 2 else "bias"
+    network = Network(nodes, tuple(edges), Meaning(dt=1e-3, back_edge_at_t0=at_t0))
+    return Case(f"random {seed}", network, {"in": signal(random, network.nodes["in"])})
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_random_graphs(name: str) -> None:
+    """Every spike of every graph, whatever it is made of."""
+    engine, count = Engine(got(name)), Counter[str]()
+    for seed in range(GRAPHS):
+        case = some(seed)
+        found = engine.verdict(case)
+        assert not found.bad, (seed, found)
+        count[found.word] += 1
+    assert count["exact"] > 0.9 * GRAPHS, count
+
+
+def alone(node: Neuron, drive: float = 1.0) -> Case:
+    """spikes -> weights that hand them on -> the population."""
+    nodes: dict[str, Node]
+    nodes, edges = chain(
+        ("in", Input((2,))),
+        ("fc", dense(np.random.default_rng(1), 2, 2)),
+        ("one", node),
+        ("out", Output((2,))),
+    )
+    network = Network(nodes, tuple(edges), Meaning(dt=1e-3))
+    return Case("alone", network, {"in": np.full((6, 1, 2), drive)})
+
+
+def lif(decay: float = 0.5, threshold: float = 1.0, **told: Any) -> Neuron:
+    return Neuron((2,), frozen(decay), frozen(threshold), **told)
+
+
+@pytest.mark.parametrize(
+    ("name", "node", "why"),
+    [
+        ("snntorch", lif(threshold=-0.5), "threshold below 0"),
+        ("snntorch", lif(decay=-0.5), r"membrane decay outside of \[0, 1\]"),
+        ("snntorch", lif(decay_u=frozen(1.5)), r"current decay outside of \[0, 1\]"),
+        ("snntorch", lif(reset="subtract", reset_amount=frozen(0.3)), "other than its threshold"),
+        ("spikingjelly", lif(decay=0.0), "tau must be over 1 step"),
+        ("spikingjelly", lif(decay=1.5), "tau must be over 1 step"),
+        ("spikingjelly", lif(reset="subtract", reset_amount=frozen(0.3)), "other than its thre"),
+    ],
+)
+def test_refuses_by_name(name: str, node: Neuron, why: str) -> None:
+    engine, case = got(name), alone(node)
+    with pytest.raises(UnsupportedNode, match=f"{name!r}.*'one'.*{why}"):
+        engine.open(prepare(case.network, engine.capabilities()).network)
+
+
+def test_snntorch_would_take_the_threshold_off_twice() -> None:
+    """Not said by any number of the network: it depends on the drive."""
+    engine = got("snntorch")
+    nodes, edges = chain(
+        ("in", Input((1,))), ("one", Neuron((1,), frozen(0.9), frozen(1.0), reset="subtract")),
+        ("out", Output((1,))),
+    )  # fmt: skip
+    network = prepare(Network(nodes, tuple(edges)), engine.capabilities()).network
+    with engine.open(network) as session:
+        fine = session.run({"in": np.full((4, 1, 1), 0.9)}, ("one",))
+        assert fine.spikes["one"].ravel().tolist() == [0, 1, 1, 1]
+        with pytest.raises(UnsupportedNode, match="'one'.*take it off again"):
+            session.run({"in": np.full((4, 1, 1), 2.5)}, ("one",))
