@@ -72,6 +72,7 @@ class Dialect:
     dt: Callable[[RawGraph, float | None], float | None] = lambda raw, said: said
     mended: Callable[[RawGraph, Reading], RawGraph] = lambda raw, reading: raw
     late: bool = False  # spikes are heard a step after they are fired
+    counts_steps: bool = False  # its time constants do, so that no spike depends on dt
 
 
 class NotMine(Exception):
@@ -117,15 +118,48 @@ def close(values: Any, wanted: Any) -> bool:
     return bool((np.abs(a - b) <= NEAR * np.maximum(1, np.abs(b))).all())
 
 
+def axes(made: Any) -> int | None:
+    """How many axes a node's signal has, batch and time not counted; None if it does not say."""
+    if not isinstance(made, tuple):
+        return None
+    kind, fields = made
+    known = {"Linear": 1, "Affine": 1, "Conv1d": 2, "Conv2d": 3, "SumPool2d": 3, "AvgPool2d": 3}
+    return int(np.ndim(fields["r"])) if kind in NEURONS and "r" in fields else known.get(kind)
+
+
+def beside(raw: RawGraph, port: str) -> int | None:
+    """The axes of what a port is joined to."""
+    others = [b if a == port else a for a, b in raw.edges if port in (a, b)]
+    return next((n for n in map(axes, map(raw.nodes.get, others)) if n is not None), None)
+
+
 def batched(raw: RawGraph) -> str | None:
-    """The Output, if there is one, whose shape has an axis more than what leads to it."""
-    for a, b in raw.edges:
-        target, source = raw.nodes[b], raw.nodes[a]
-        if isinstance(target, tuple) and isinstance(source, tuple) and target[0] == "Output":
-            key = {"Affine": "bias"}.get(source[0], "r")
-            if key in source[1] and np.size(target[1]["shape"]) == np.ndim(source[1][key]) + 1:
-                return b
+    """The Output, if there is one, whose shape has more axes than what leads to it."""
+    for name, made in raw.nodes.items():
+        if isinstance(made, tuple) and made[0] == "Output":
+            real = beside(raw, name)
+            if real is not None and np.size(made[1]["shape"]) > real:
+                return name
     return None
+
+
+def without_batch(raw: RawGraph, reading: Reading) -> RawGraph:
+    """Ports without the batch and time axes of the sample that a tracer ran."""
+    if batched(raw) is None:
+        return raw
+    nodes = dict(raw.nodes)
+    for name, made in raw.nodes.items():
+        if isinstance(made, tuple) and made[0] in ("Input", "Output"):
+            shape = np.atleast_1d(np.asarray(made[1]["shape"]))
+            real = beside(raw, name)
+            extra = 1 if real is None else max(shape.size - real, 0)
+            nodes[name] = (made[0], {"shape": shape[extra:]})
+            if extra:
+                which = (
+                    "has the batch as its first axis" if extra == 1 else "has batch and time first"
+                )
+                reading.note(f"{made[0]} {name!r}: {shape.tolist()} {which}")
+    return RawGraph(nodes, raw.edges, raw.metadata)
 
 
 def unbatched(raw: RawGraph) -> None:

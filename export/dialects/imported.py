@@ -76,7 +76,12 @@ def read(raw: RawGraph, dialect: Dialect, dt: float | None, said: Mapping[str, s
     if dialect.late:
         nodes, edges = delayed(nodes, edges, reading)
     if reading.dt is not None and reading.dt != dt:
-        reading.note(f"a step is {reading.dt:g} s, as the file tells or its exporter has it")
+        why = (
+            "on which no spike depends"
+            if dialect.counts_steps
+            else "as the file or exporter has it"
+        )
+        reading.note(f"a step is {reading.dt:g} s, {why}")
     network = Network(nodes, tuple(edges), Meaning(dt=reading.dt), {}, (f"import:{dialect.name}",))
     compile(network)  # whole or not at all: shapes and order
     return Imported(network, dialect, (), tuple(reading.notes))

@@ -21,6 +21,7 @@ from .base import (
     populations,
     refuse_unless,
     undone,
+    without_batch,
     zero,
 )
 
@@ -56,22 +57,14 @@ def neuron(kind: str, fields: Fields, name: str, reading: Reading) -> Neuron:
     return Neuron(shape, frozen(1 - leak), frozen(threshold - rest), gain_v=leak, **more)
 
 
-def mended(raw: RawGraph, reading: Reading) -> RawGraph:
-    """Ports without their batch axis."""
-    nodes = dict(raw.nodes)
-    for name, made in raw.nodes.items():
-        if isinstance(made, tuple) and made[0] in ("Input", "Output"):
-            shape = np.atleast_1d(np.asarray(made[1]["shape"]))
-            nodes[name] = (made[0], {"shape": shape[1:]})
-            reading.note(f"{made[0]} {name!r}: {shape.tolist()} has the batch as its first axis")
-    return RawGraph(nodes, raw.edges, raw.metadata)
-
-
 def fits(raw: RawGraph) -> list[str]:
     """r = 1 everywhere, and ports with one axis more than what they lead to."""
     for name, (kind, fields) in populations(raw).items():
         refuse_unless(close(number(fields, "r"), 1), f"{name!r}: r is not 1")
         refuse_unless(zero(fields, "v_reset"), f"{name!r} has a v_reset")
+        for tau in (key for key in ("tau", "tau_mem", "tau_syn") if key in fields):
+            short = bool((number(fields, tau) < 1).all())
+            refuse_unless(short, f"{name!r}: a {tau} of 1 or more would be no seconds times dt")
         if kind == "CubaLIF":
             refuse_unless(close(number(fields, "w_in"), 1), f"{name!r}: w_in is not 1")
     name = batched(raw) or ""
@@ -79,4 +72,4 @@ def fits(raw: RawGraph) -> list[str]:
     return [f"r = 1 in every population, and the batch as the first axis of {name!r}"]
 
 
-NORSE = Dialect("norse", "Norse 1.1", neuron, fits, (RESET, V_RESET), mended=mended)
+NORSE = Dialect("norse", "Norse 1.1", neuron, fits, (RESET, V_RESET), mended=without_batch)

@@ -3,9 +3,13 @@
 from .base import Dialect
 from .norse import NORSE
 from .plain import PLAIN
+from .rockpool import ROCKPOOL
+from .sinabs import SINABS
 from .snntorch import SNNTORCH
 from .spikingjelly import SPIKINGJELLY
+from .spyx import SPYX
 
 DIALECTS: dict[str, Dialect] = {
-    dialect.name: dialect for dialect in (SNNTORCH, NORSE, SPIKINGJELLY, PLAIN)
+    dialect.name: dialect
+    for dialect in (SNNTORCH, NORSE, SINABS, SPIKINGJELLY, ROCKPOOL, SPYX, PLAIN)
 }
