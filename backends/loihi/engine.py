@@ -96,10 +96,10 @@ class LoihiSession(HostedSession):
             part = {name: x[:, start : start + size] for name, x in given.items()}
             joined.add(start, super(LoihiSession, self).run_checked(part, wanted, static))
 
-        if self.backend.device is None:
-            side_by_side(work, range(0, batch, size))
-        else:  # one device, one chunk after the other
-            with exact_products():
+        with exact_products():
+            if self.backend.device is None:
+                side_by_side(work, range(0, batch, size))
+            else:  # one device, one chunk after the other
                 for start in range(0, batch, size):
                     work(start)
         return joined.recording()

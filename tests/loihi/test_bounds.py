@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from spikeport.backends.loihi import sums
 from spikeport.backends.loihi.bounds import FLOAT32, INT16
@@ -222,3 +223,30 @@ def test_currents_up_to_the_ends_of_31_bits() -> None:
         pytest.raises(QuantisationError, match=rf"'n' .ChipNeuron.: .* can reach {2 * top}"),
     ):
         session.run({"a": x, "b": x})
+
+
+def test_products_are_ieee_whatever_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """bfloat16 products, which processors with AMX have, would not hold the sums; what the user
+    asked for is there again afterwards."""
+    mkldnn: Any = torch.backends.mkldnn
+    kinds = mkldnn.matmul, mkldnn.conv
+    seen: list[tuple[str, ...]] = []
+    inner = sums.Synapse.run
+
+    def spied(self: sums.Synapse, x: Any) -> Any:
+        seen.append(tuple(k.fp32_precision for k in kinds))
+        return inner(self, x)
+
+    monkeypatch.setattr(sums.Synapse, "run", spied)
+    before = torch.get_float32_matmul_precision(), kinds[1].fp32_precision
+    torch.set_float32_matmul_precision("medium")
+    kinds[1].fp32_precision = "bf16"
+    try:
+        assert kinds[0].fp32_precision == "bf16"
+        ran(graded_dense(np.array([[8, 2, -2]]), 3), {"n0": np.ones((1, 1, 3))}, "n2")
+        assert seen == [("ieee", "ieee")]
+        assert tuple(k.fp32_precision for k in kinds) == ("bf16", "bf16")
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        kinds[1].fp32_precision = before[1]

@@ -51,14 +51,25 @@ def chosen(asked: str | None) -> str | None:
 
 @contextmanager
 def exact_products() -> Iterator[None]:
-    """Products of float32 in IEEE's float32 inside the block: no TF32, no bfloat16."""
-    torch = torch_or_none()
+    """Products of float32 in IEEE's float32 inside the block: no TF32, no bfloat16, which a user
+    may have asked for; processors have them too."""
+    torch: Any = torch_or_none()
+    if torch is None:  # then there are none but numba's
+        yield
+        return
     before = torch.get_float32_matmul_precision()
+    kinds: list[Any] = [getattr(torch.backends.mkldnn, name, None) for name in ("matmul", "conv")]
+    own = [k for k in kinds if hasattr(k, "fp32_precision")]  # of newer torch
+    asked = [k.fp32_precision for k in own]
     torch.set_float32_matmul_precision("highest")
+    for kind in own:
+        kind.fp32_precision = "ieee"
     try:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+        for kind, wanted in zip(own, asked, strict=True):
+            kind.fp32_precision = wanted
 
 
 def room(device: str) -> int:
