@@ -84,7 +84,8 @@ def fits(raw: RawGraph) -> list[str]:
     for name, (kind, fields) in populations(raw).items():
         refuse_unless(kind in ("LI", "LIF", "CubaLIF"), f"{name!r} is a {kind}")
         refuse_unless(zero(fields, "v_leak", "v_reset"), f"{name!r} has a v_leak or v_reset")
-        refuse_unless(bool((number(fields, "r") > 0).all()), f"{name!r}: r is not positive")
+        r = number(fields, "r")
+        refuse_unless(bool((r > 0).all() and (r != 1).any()), f"{name!r}: r is 1, or not positive")
         if kind == "CubaLIF":
             refuse_unless(close(number(fields, "w_in"), 1), f"{name!r}: w_in is not 1")
         found += list(np.ravel(steps_of(kind, fields)))
