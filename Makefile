@@ -2,7 +2,7 @@
 # One environment, made once, by the first Python 3.11 or newer that really runs.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all bench check constraints wheel clean
+.PHONY: help demo test test-all fuzz bench check constraints wheel clean
 # the stamp names this folder: a moved or copied clone must not run the other one's code
 STAMP := .venv/installed-$(shell echo '$(CURDIR)' | cksum | cut -d' ' -f1)
 IN := .venv/bin/python -m
@@ -30,6 +30,8 @@ test: $(STAMP)  ## every test but the slow ones; a missing engine is a failure
 test-all: $(STAMP)  ## every test
 	@$(IN) spikeport setup lava
 	$(IN) pytest -m ""
+fuzz: $(STAMP)  ## thousands of damaged files
+	$(IN) pytest -m "slow or not slow" tests/fuzz
 bench: $(STAMP)  ## measure: make bench BENCH=name, a JSON line a figure
 	@$(IN) spikeport.benchmarks $(BENCH)
 check: $(STAMP)  ## format, lint, types (the worker's as Python 3.10)

@@ -98,6 +98,11 @@ def annotation(network: Network) -> ChipMetadata:
             )
         elif isinstance(node, ToChip):
             (source,), (target,) = single_edges(network, name)
+            if not 0 < node.scale < float("inf"):
+                raise UnsupportedNode(
+                    f"node {name!r} (ToChip) has a scale of {node.scale:g}; positive ones can be "
+                    "written"
+                )
             entries.append(Entry(name=name, source=source, target=target, scale=node.scale))
     return ChipMetadata(synapses=synapses, neurons=neurons, entries=entries)
 

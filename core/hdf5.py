@@ -1,10 +1,12 @@
 """The raw contents of .nir and .net files, read with limits: files come from strangers.
 
-Only plain datasets and groups are followed. Nothing is executed, no link leaves the file, and
-no array is read before its declared size has been seen.
+Only plain datasets and groups are followed, each under one name. Nothing is executed, no link
+leaves the file, no numbers stand in another one, and nothing is read before its declared size,
+unpacked, has been held against the size of the file.
 """
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,13 +14,20 @@ from typing import Any, TypeVar
 import h5py
 import numpy as np
 
+from . import hdf5_damage
 from .errors import NetworkError
 
 MAX_NODES = 20_000
+MAX_ITEMS = 10 * MAX_NODES  # groups and arrays
 MAX_DEPTH = 8
 MAX_RANK = 6
+MAX_EDGES = 100_000
+MAX_NAME = 1000  # characters of a name, or of a text that is no metadata
 MAX_BYTES = 8 << 30  # of all arrays together, unpacked
-MAX_EDGES = 1_000_000
+FREE_BYTES = 128 << 20  # what the smallest file may unpack to
+PACKED = 16  # a larger one: so many times its own size
+TEXT = 8  # bytes that a character of text may come to, once it is understood
+FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
 Read = TypeVar("Read")
 Tree = dict[str, Any]  # a group: name -> array, number, text, or the Tree of a group in it
 
@@ -37,8 +46,11 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.size = 0
         self.bytes = 0
         self.nodes = 0
+        self.items = 0
+        self.seen: dict[int, str] = {}  # where an object lies in the file -> its name
 
     def read(self) -> RawGraph:
         """The graph in a .nir file; NetworkError says what is wrong with it."""
@@ -52,87 +64,170 @@ class Reader:
         """What `take` finds in the file."""
         if not self.path.is_file():
             raise NetworkError(f"no file {self.path}")
+        self.size = self.path.stat().st_size
         try:
+            hdf5_damage.check(self.path, kind)
             with h5py.File(self.path, "r") as file:
                 return take(file)
-        except NetworkError:
-            raise
+        except NetworkError as error:
+            raise self.fail(str(error)) from None
         except MemoryError:
-            raise NetworkError(f"{self.path}: does not fit into memory") from None
+            raise self.fail("does not fit into memory") from None
         except Exception as error:  # h5py raises whatever a broken file makes it raise
-            raise NetworkError(
-                f"{self.path}: not a readable {kind} (HDF5) file, truncated or damaged: {error}"
+            raise self.fail(
+                f"not a readable {kind} (HDF5) file, truncated or damaged: {str(error)[:MAX_NAME]}"
             ) from None
-
-    def only_graph(self, file: Any) -> RawGraph:
-        """The group that every .nir file holds."""
-        if "node" not in file:
-            raise NetworkError(f"{self.path}: no group 'node'; this is not a .nir file")
-        return self.graph(self.group(file, "node"), 0)
-
-    def members(self, group: Any, depth: int) -> Tree:
-        """A group with all that is in it."""
-        if depth > MAX_DEPTH:
-            raise self.fail(f"groups are nested more than {MAX_DEPTH} deep")
-        self.nodes += len(group)
-        if self.nodes > MAX_NODES:
-            raise self.fail(f"holds over {MAX_NODES} groups and arrays")
-        found: Tree = {}
-        for name in group:
-            member = self.item(group, name)
-            inner = isinstance(member, h5py.Group)
-            found[name] = self.members(member, depth + 1) if inner else self.value(group, name)
-        return found
 
     def fail(self, what: str) -> NetworkError:
         """An error that names the file."""
         return NetworkError(f"{self.path}: {what}")
 
+    # --- groups ------------------------------------------------------------------------------
+
+    def only_graph(self, file: Any) -> RawGraph:
+        """The group that every .nir file holds."""
+        if "node" not in file:
+            raise NetworkError("no group 'node'; this is not a .nir file")
+        return self.graph(self.group(file, "node"), 0)
+
+    def members(self, group: Any, depth: int) -> Tree:
+        """A group with all that is in it."""
+        if depth > MAX_DEPTH:
+            raise NetworkError(f"groups are nested more than {MAX_DEPTH} deep")
+        found: Tree = {}
+        for name in self.names(group):
+            member = self.item(group, name)
+            inner = isinstance(member, h5py.Group)
+            found[name] = self.members(member, depth + 1) if inner else self.value(group, name)
+        return found
+
+    def names(self, group: Any) -> Iterator[str]:
+        """The names in a group, counted."""
+        self.items += len(group)
+        if self.items > MAX_ITEMS:
+            raise NetworkError(f"holds over {MAX_ITEMS} groups and arrays")
+        for name in group:
+            if len(name) > MAX_NAME or not name.isprintable():
+                raise NetworkError(
+                    f"a name in {group.name[:MAX_NAME]!a} has {len(name)} characters, or some that "
+                    f"cannot be printed; up to {MAX_NAME} printable ones can be read: {name[:40]!a}"
+                )
+            yield name
+
     def item(self, group: Any, name: str) -> Any:
-        """A member of the group, through hard links only."""
+        """A member of the group, through hard links only, and always by the same name."""
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise self.fail(f"{group.name}/{name} is missing or a link out of its place")
-        return group[name]
+            raise NetworkError(f"{group.name}/{name} is missing or a link out of its place")
+        found = group[name]
+        place = f"{group.name.rstrip('/')}/{name}"
+        other = self.seen.setdefault(h5py.h5o.get_info(found.id).addr, place)
+        if other != place:
+            raise NetworkError(f"{place} is {other} under another name; write it twice")
+        return found
 
     def group(self, group: Any, name: str) -> Any:
         """A member that must be a group."""
         found = self.item(group, name)
         if not isinstance(found, h5py.Group):
-            raise self.fail(f"{group.name}/{name} is not a group")
+            raise NetworkError(f"{group.name}/{name} is not a group")
         return found
 
-    def value(self, group: Any, name: str) -> Any:
-        """A member that must be a dataset of numbers or text: array, number or str."""
+    # --- datasets ----------------------------------------------------------------------------
+
+    def value(self, group: Any, name: str, longest: int = MAX_NAME) -> Any:
+        """A member that must be a dataset of numbers or text: array, number or str. longest:
+        characters of a text."""
+        found = self.dataset(group, name)
+        text = h5py.check_string_dtype(found.dtype)
+        if text is None:
+            if found.dtype.kind not in "biuf":
+                raise NetworkError(f"{found.name} holds {found.dtype}; numbers or text are meant")
+            self.promise(found, max(found.dtype.itemsize, 8))  # they become float64
+            return found[()]
+        if text.length is not None:
+            self.promise(found, text.length * TEXT)
+            got = found[()]
+        elif found.shape:
+            got = self.texts(found, longest)
+        else:  # it lies in the file as it is, so that it is no longer than the file
+            got = found[()]
+            self.spend(found.name, len(got) * TEXT)
+        for word in [got] if isinstance(got, bytes) else got.ravel()[:MAX_EDGES]:
+            if len(word) > longest:
+                raise NetworkError(
+                    f"{found.name} holds a text of {len(word)} characters, over {longest}"
+                )
+        return got.decode("utf8") if isinstance(got, bytes) else got
+
+    def dataset(self, group: Any, name: str) -> Any:
+        """A member that must be a dataset, whose numbers stand in this file."""
         found = self.item(group, name)
         if not isinstance(found, h5py.Dataset):
-            raise self.fail(f"{group.name}/{name} is not a dataset")
+            raise NetworkError(f"{group.name}/{name} is not a dataset")
         if found.shape is None or len(found.shape) > MAX_RANK:
-            raise self.fail(f"{found.name} has shape {found.shape}; at most {MAX_RANK} axes")
-        size = int(np.prod(found.shape, dtype=object)) * max(found.dtype.itemsize, 1)
+            raise NetworkError(f"{found.name} has shape {found.shape}; at most {MAX_RANK} axes")
+        how = found.id.get_create_plist()
+        if how.get_layout() == h5py.h5d.VIRTUAL or how.get_external_count():
+            raise NetworkError(f"{found.name} has its contents in another file; copy them into it")
+        for i in range(how.get_nfilters()):
+            if how.get_filter(i)[0] not in FILTERS:
+                raise NetworkError(
+                    f"{found.name} is packed by filter {how.get_filter(i)[0]}; what can be read is "
+                    + ", ".join(FILTERS.values())
+                )
+        return found
+
+    def promise(self, found: Any, each: int) -> None:
+        """Count what a dataset unpacks to: all of it, or one of the chunks that it comes in.
+        each: bytes of an element."""
+        whole, chunk = (math.prod(max(n, 1) for n in s) for s in (found.shape, found.chunks or ()))
+        self.spend(found.name, max(whole, chunk) * each)
+
+    def spend(self, name: str, size: int) -> None:
+        """NetworkError once the file unpacks to more than fits its size."""
         self.bytes += size
-        if self.bytes > MAX_BYTES:
-            raise self.fail(f"declares over {MAX_BYTES >> 30} GiB of numbers")
-        text = h5py.check_string_dtype(found.dtype)
-        if text is None and found.dtype.kind not in "biuf":
-            raise self.fail(f"{found.name} holds {found.dtype}; numbers or text are meant")
-        got = found[()]
-        return got.decode("utf8") if isinstance(got, bytes) else got
+        limit = min(MAX_BYTES, max(FREE_BYTES, PACKED * self.size))
+        if self.bytes > limit:
+            raise NetworkError(
+                f"{name} brings what it declares to {self.bytes / (1 << 20):.0f} MiB; a file of "
+                f"{self.size / (1 << 20):.3g} MiB may hold {limit / (1 << 20):.0f} MiB (up to "
+                f"{PACKED} times its size and {MAX_BYTES >> 30} GiB)"
+            )
+
+    def texts(self, found: Any, longest: int) -> Any:
+        """Texts of any length, read in parts: thousands may be one and the same long one, which
+        the file holds once. Each is no longer than the file."""
+        count = math.prod(max(n, 1) for n in found.shape)
+        if len(found.shape) > 2 or count > 2 * MAX_EDGES:
+            raise NetworkError(
+                f"{found.name} holds {count} texts in shape {found.shape}; at most {MAX_EDGES} rows"
+            )
+        self.promise(found, 64)
+        rows = max(1, FREE_BYTES // 4 // max(self.size, 1) // max(count // max(len(found), 1), 1))
+        parts = []
+        for start in range(0, len(found), rows):
+            part = found[start : start + rows]
+            self.spend(found.name, sum(len(word) for word in part.ravel()) * TEXT)
+            parts.append(part)
+        return np.concatenate(parts) if parts else np.zeros(found.shape, object)
+
+    # --- graphs ------------------------------------------------------------------------------
 
     def graph(self, group: Any, depth: int) -> RawGraph:
         """A group that holds a graph."""
         if depth > MAX_DEPTH:
-            raise self.fail(f"graphs are nested more than {MAX_DEPTH} deep")
-        kind = self.value(group, "type")
+            raise NetworkError(f"graphs are nested more than {MAX_DEPTH} deep")
+        kind = self.type(group)
         if kind != "NIRGraph":
-            raise self.fail(f"{group.name} has type {kind!r}; a NIRGraph is meant")
+            raise NetworkError(f"{group.name} has type {kind!r}; a NIRGraph is meant")
         raw = RawGraph(edges=self.edges(group))
         members = self.group(group, "nodes")
         self.nodes += len(members)
         if self.nodes > MAX_NODES:
-            raise self.fail(f"holds over {MAX_NODES} nodes")
-        for name in members:
+            raise NetworkError(f"holds over {MAX_NODES} nodes")
+        for name in self.names(members):
             member = self.group(members, name)
-            if self.value(member, "type") == "NIRGraph":
+            if self.type(member) == "NIRGraph":
                 raw.nodes[name] = self.graph(member, depth + 1)
             else:
                 raw.nodes[name] = self.node(member)
@@ -140,81 +235,37 @@ class Reader:
             raw.metadata = self.plain(self.group(group, "metadata"))
         return raw
 
+    def type(self, group: Any) -> str:
+        """The type of a node or graph, one word."""
+        kind = self.value(group, "type")
+        if not isinstance(kind, str) or len(kind) > 40:
+            raise NetworkError(f"{group.name}/type is not the name of a type")
+        return kind
+
     def node(self, group: Any) -> tuple[str, dict[str, Any]]:
         """A node's type and fields; its own metadata is not ours to interpret."""
-        fields = {n: self.value(group, n) for n in group if n not in ("type", "metadata")}
-        return str(self.value(group, "type")), fields
+        names = [n for n in self.names(group) if n not in ("type", "metadata")]
+        return self.type(group), {name: self.value(group, name) for name in names}
 
     def edges(self, group: Any) -> list[tuple[str, str]]:
         """Pairs of names."""
         if "edges" not in group:
-            raise self.fail(f"{group.name} has no 'edges'")
-        found = self.item(group, "edges")
-        count = found.shape[0] if isinstance(found, h5py.Dataset) and found.shape else 0
-        if count > MAX_EDGES:
-            raise self.fail(f"holds {count} edges, over {MAX_EDGES}")
+            raise NetworkError(f"{group.name} has no 'edges'")
+        shape = self.dataset(group, "edges").shape
+        if shape and shape[0] > MAX_EDGES:
+            raise NetworkError(f"holds {shape[0]} edges, over {MAX_EDGES}")
         table = np.asarray(self.value(group, "edges"))
         if table.size == 0:
             return []
         if table.ndim != 2 or table.shape[1] != 2:
-            raise self.fail(f"edges have shape {list(table.shape)}; [edges, 2] is meant")
+            raise NetworkError(f"edges have shape {list(table.shape)}; [edges, 2] is meant")
         names = [[n.decode("utf8") if isinstance(n, bytes) else str(n) for n in r] for r in table]
         return [(a, b) for a, b in names]
 
     def plain(self, group: Any) -> dict[str, Any]:
         """Metadata: the text and numbers directly in the group."""
         return {
-            name: self.value(group, name)
-            for name in group
+            name: self.value(group, name, self.size)
+            for name in self.names(group)
             if isinstance(self.item(group, name), h5py.Dataset)
         }
-
-
-def flattened(raw: RawGraph) -> RawGraph:
-    """The graph without nested graphs: `inner` of `outer` becomes 'outer.inner', and the inner
-    Input and Output nodes give way to direct edges."""
-    flat = RawGraph(metadata=raw.metadata)
-    entry: dict[str, str] = {}
-    leave: dict[str, str] = {}
-    for name, node in raw.nodes.items():
-        if not isinstance(node, RawGraph):
-            flat.nodes[name] = node
-            continue
-        inner = flattened(node)
-        for ports, kind in ((entry, "Input"), (leave, "Output")):
-            found = [n for n, made in inner.nodes.items() if port(made, kind)]
-            if len(found) != 1:
-                raise NetworkError(
-                    f"nested graph {name!r} has {len(found)} {kind} nodes; one can be joined to "
-                    "the graph around it"
-                )
-            ports[name] = f"{name}.{found[0]}"
-        for inner_name, made in inner.nodes.items():
-            joined = f"{name}.{inner_name}"
-            if joined in flat.nodes or joined in raw.nodes:
-                raise NetworkError(f"two nodes would be called {joined!r}")
-            flat.nodes[joined] = made
-        flat.edges += [(f"{name}.{a}", f"{name}.{b}") for a, b in inner.edges]
-    flat.edges += [(leave.get(a, a), entry.get(b, b)) for a, b in raw.edges]
-    for hidden in (*entry.values(), *leave.values()):
-        bypass(flat, hidden)
-    return flat
-
-
-def port(made: Any, kind: str) -> bool:
-    """Whether a raw node is an Input or Output."""
-    return isinstance(made, tuple) and made[0] == kind
-
-
-def bypass(flat: RawGraph, name: str) -> None:
-    """Take a node out; what came in goes on to where it went."""
-    before = [a for a, b in flat.edges if b == name]
-    after = [b for a, b in flat.edges if a == name]
-    flat.edges = [edge for edge in flat.edges if name not in edge]
-    flat.edges += [(a, b) for a in before for b in after]
-    del flat.nodes[name]
-
-
-def nodes_of(flat: RawGraph) -> Mapping[str, tuple[str, dict[str, Any]]]:
-    """The nodes of a graph without nested graphs."""
-    return {n: made for n, made in flat.nodes.items() if not isinstance(made, RawGraph)}

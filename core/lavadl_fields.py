@@ -114,7 +114,10 @@ def shape_of(told: Tree) -> Shape:
     """The layer's shape: [channels, y, x] or [neurons]."""
     found = whole(told, "shape")
     if found.ndim != 1 or not 1 <= found.size <= 3 or found.min() < 1:
-        raise NetworkError(f"shape is {found.tolist()}; one to three positive numbers are meant")
+        raise NetworkError(
+            f"shape is {found.tolist() if found.size < 9 else f'an array {list(found.shape)}'}; "
+            "one to three positive numbers are meant"
+        )
     shape = tuple(int(n) for n in found)
     if math.prod(shape) > MAX_NEURONS:
         raise NetworkError(f"shape {list(shape)} is over {MAX_NEURONS} neurons")

@@ -155,8 +155,9 @@ def validate(network: Network) -> None:
                     f"edge {edge[0]!r} -> {edge[1]!r} names node {end!r}, which is not there; "
                     f"the nodes are {', '.join(nodes)}"
                 )
-    if len(set(network.edges)) != len(network.edges):
-        twice = next(e for e in network.edges if network.edges.count(e) > 1)
+    pairs = zip(network.edges, network.edges[1:], strict=False)
+    twice = next((edge for edge, after in pairs if edge == after), None)  # they are in order
+    if twice is not None:
         raise NetworkError(f"edge {twice[0]!r} -> {twice[1]!r} is there twice")
     for what, found in (("Input", network.inputs), ("Output", network.outputs)):
         if not found:

@@ -16,7 +16,7 @@ import numpy as np
 
 from .arrays import Array, Shape, collapsed, frozen, pair
 from .errors import NetworkError, UnsupportedNode
-from .metadata import Decays, NodeMetadata, Rows
+from .metadata import Decays, NodeMetadata, Rows, Values
 from .nodes import (
     AvgPool2d,
     Conv,
@@ -33,6 +33,8 @@ from .nodes import (
 from .timed import Schedule
 
 Fields = Mapping[str, Any]
+MAX_AXES = 8
+LARGEST = 1 << 31  # of a whole number
 CLOSE = 1e-12  # how far a stated decay may lie from what the file's time constants give
 
 
@@ -91,7 +93,7 @@ def annotated(node: Neuron, about: NodeMetadata | None) -> Neuron:
     if about.compare is not None:
         changes["compare"] = about.compare
     if about.reset_amount is not None:
-        changes["reset_amount"] = frozen(about.reset_amount)
+        changes["reset_amount"] = stated_numbers("reset_amount", about.reset_amount)
     if about.decays is not None:
         changes |= exact(node, about.decays)
     if about.schedule is not None:
@@ -103,7 +105,7 @@ def scheduled(told: Rows) -> Schedule:
     """The numbers that change; NetworkError if they are no table."""
     try:
         return Schedule.of(told.model_dump())
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise NetworkError(f"metadata key 'schedule' is no table of numbers: {error}") from None
 
 
@@ -123,10 +125,12 @@ def exact(node: Neuron, decays: Decays) -> dict[str, Array]:
             raise NetworkError(f"metadata and node disagree on whether there is a {name}")
         if values is None:
             continue
-        array = collapsed(values)
-        with np.errstate(invalid="ignore"):
-            apart = np.abs(array - derived) > CLOSE * np.maximum(1, np.abs(array))
-        if array.shape not in ((), node.shape) or apart.any():
+        array = stated_numbers(name, values)
+        fits = array.shape in ((), node.shape)
+        with np.errstate(all="ignore"):
+            bounds = CLOSE * np.maximum(1, np.abs(array))
+            close = fits and bool((np.abs(array - derived) <= bounds).all())
+        if not close:
             raise NetworkError(
                 f"metadata says {name} = {brief(array)}, the node's fields give "
                 f"{brief(derived)}: the file was changed after it was written"
@@ -135,9 +139,20 @@ def exact(node: Neuron, decays: Decays) -> dict[str, Array]:
     return found
 
 
+def stated_numbers(name: str, values: Values) -> Array:
+    """Numbers of the metadata; NetworkError if they are no table."""
+    try:
+        return collapsed(values)
+    except (TypeError, ValueError, OverflowError):
+        raise NetworkError(f"metadata key {name!r} is no table of numbers") from None
+
+
 def brief(values: Array) -> str:
     """An array in a few characters."""
-    return f"{float(values):.17g}" if values.ndim == 0 else f"{float(values.flat[0]):.17g}, ..."
+    if values.size == 0:
+        return f"an array {list(values.shape)}"
+    more = ", ..." if values.size > 1 else ""
+    return f"{float(values.flat[0]):.17g}{more}"
 
 
 def read_linear(kind: str, fields: Fields, told: Told) -> Node:
@@ -199,7 +214,7 @@ def read_delay(kind: str, fields: Fields, told: Told) -> Node:
     if told.dt is None:
         raise NetworkError("a delay in seconds needs dt; say --dt SECONDS")
     steps = delay / told.dt
-    apart = ~(np.abs(steps - np.round(steps)) <= 1e-6)
+    apart = ~((np.abs(steps - np.round(steps)) <= 1e-6) & (np.abs(steps) < LARGEST))
     if apart.any():
         raise NetworkError(
             f"delay is {float(delay[apart][0]):g} s; a whole number of steps of {told.dt} s is "
@@ -211,8 +226,10 @@ def read_delay(kind: str, fields: Fields, told: Told) -> Node:
 def read_port(kind: str, fields: Fields, told: Told) -> Node:
     """Input, Output."""
     sizes = np.atleast_1d(numbers(fields, "shape"))
-    if (sizes != np.round(sizes)).any():
-        raise NetworkError(f"shape {sizes.tolist()} holds numbers that are not whole")
+    if sizes.ndim != 1 or sizes.size > MAX_AXES:
+        raise NetworkError(f"shape is an array {list(sizes.shape)}; [axes], up to {MAX_AXES}")
+    if (sizes != np.round(sizes)).any() or not ((sizes >= 1) & (sizes < LARGEST)).all():
+        raise NetworkError(f"shape {sizes.tolist()} is not of whole numbers from 1 to 2^31")
     shape = tuple(int(n) for n in sizes)
     return Input(shape) if kind == "Input" else Output(shape)
 
@@ -221,6 +238,11 @@ def read_neuron(kind: str, fields: Fields, told: Told) -> Node:
     """I, LI, IF, LIF, CubaLI, CubaLIF."""
     n = {name: numbers(fields, name) for name in fields}
     shape = tuple((n["v_threshold"] if "v_threshold" in n else n["r"]).shape)
+    for name, values in n.items():
+        if values.shape not in ((), shape):
+            raise NetworkError(
+                f"field {name} has shape {list(values.shape)}; [] or {list(shape)} is meant"
+            )
     spiking: dict[str, Any] = {}
     if "v_threshold" in n:
         v_reset = n.get("v_reset", frozen(0.0))
@@ -297,8 +319,13 @@ def numbers(fields: Fields, name: str) -> Array:
 def whole(fields: Fields, name: str, count: int) -> Shape:
     """A field as `count` whole numbers; one number stands for all."""
     array = np.atleast_1d(numbers(fields, name))
-    if array.size not in (1, count) or not np.array_equal(array, np.round(array)):
-        raise NetworkError(f"field {name} is {array.tolist()}; {count} whole numbers are meant")
+    if array.size not in (1, count) or not (
+        np.array_equal(array, np.round(array)) and (np.abs(array) < LARGEST).all()
+    ):
+        raise NetworkError(
+            f"field {name} is {brief(array)}; {count} whole number{'s' * (count > 1)} below 2^31 "
+            f"{'are' if count > 1 else 'is'} meant"
+        )
     return tuple(int(v) for v in np.broadcast_to(array.ravel(), count))
 
 

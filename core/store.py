@@ -15,10 +15,12 @@ from typing import Any, Literal
 import nir
 import numpy as np
 
-from . import chip_read, chip_store, hdf5, hdf5_write, lavadl_read
+from . import chip_read, chip_store, hdf5_write, lavadl_read
 from .errors import NetworkError, SpikeportError
 from .files import written_whole
+from .hdf5 import RawGraph, Reader
 from .metadata import KEY, Metadata, NodeMetadata, parse
+from .nested import flattened, nodes_of
 from .network import Edge, Meaning, Network
 from .nir_read import Told, node_from
 from .nir_write import fields_of, metadata_of
@@ -50,11 +52,11 @@ def read(path: str | Path, stated: Stated | None = None) -> Network:
     stated = stated or Stated()
     if Path(path).suffix == ".net":
         return read_net(path, stated)
-    raw = hdf5.Reader(Path(path)).read()
+    raw = Reader(Path(path)).read()
     where = str(path)
     told = parse(raw.metadata, where)
     try:
-        raw = hdf5.flattened(raw)
+        raw = flattened(raw)
         network = build(raw, told or foreign(stated), told is None, stated)
         if told is not None and told.digest not in (None, digest(network)):
             raise NetworkError(
@@ -88,13 +90,13 @@ def foreign(stated: Stated) -> Metadata:
     )
 
 
-def build(raw: hdf5.RawGraph, told: Metadata, is_foreign: bool, stated: Stated) -> Network:
+def build(raw: RawGraph, told: Metadata, is_foreign: bool, stated: Stated) -> Network:
     """Nodes from fields, meaning from metadata."""
     if not is_foreign:
         told = completed(told, stated)
     reading = Told(told.dt, told.if_r, (stated.reset if is_foreign else None) or "value")
     nodes: dict[str, Node] = {}
-    for name, (kind, fields) in hdf5.nodes_of(raw).items():
+    for name, (kind, fields) in nodes_of(raw).items():
         try:
             node = node_from(kind, fields, reading, told.nodes.get(name))
         except SpikeportError as error:

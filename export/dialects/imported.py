@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...core import hdf5, store
+from ...core import store
 from ...core.errors import ConfigError, NetworkError, SpikeportError
-from ...core.hdf5 import RawGraph
+from ...core.hdf5 import RawGraph, Reader
 from ...core.metadata import KEY
+from ...core.nested import flattened, nodes_of
 from ...core.network import Meaning, Network
 from ...core.nir_read import Told, node_from
 from ...core.nodes import Delay, Node
@@ -39,13 +40,13 @@ def load(
     NetworkError where something that matters is neither in the file nor said, naming the option;
     where `dialect` is 'auto' and two dialects fit that would give different networks.
     """
-    raw = hdf5.Reader(Path(path)).read()
+    raw = Reader(Path(path)).read()
     if KEY in raw.metadata:
         raise NetworkError(f"{path}: is a file of ours, which says itself what it means; use it")
     if dialect not in (*DIALECTS, AUTO):
         raise ConfigError(f"--dialect {dialect}: choose from {', '.join((*DIALECTS, AUTO))}")
     try:
-        flat = hdf5.flattened(raw)
+        flat = flattened(raw)
         if dialect == AUTO:
             return found(flat, dt, said or {})
         return read(flat, DIALECTS[dialect], dt, said or {})
@@ -67,7 +68,7 @@ def read(raw: RawGraph, dialect: Dialect, dt: float | None, said: Mapping[str, s
             reading.note(f"{question.about}: {question.default} ({question.option()})")
     flat = dialect.mended(raw, reading)
     nodes: dict[str, Node] = {}
-    for name, (kind, fields) in hdf5.nodes_of(flat).items():
+    for name, (kind, fields) in nodes_of(flat).items():
         try:
             nodes[name] = node(kind, fields, name, dialect, reading)
         except SpikeportError as error:

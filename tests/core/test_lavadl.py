@@ -234,8 +234,8 @@ def test_hostile(tmp_path: Path) -> None:
     def ring(file: Any) -> None:
         file["layer/0/again"] = file["layer"]
 
-    words = {link: "link out of its place", huge: "declares over", vast: "neurons"}
-    for change, word in {**words, deep: "nested more than", ring: "nested more than"}.items():
+    words = {link: "link out of its place", huge: "declares to", vast: "neurons"}
+    for change, word in {**words, deep: "nested more than", ring: "under another name"}.items():
         with pytest.raises(NetworkError, match=word):
             store.read(edited(tmp_path, "conv", change))
     with pytest.raises(NetworkError, match="no file"):
