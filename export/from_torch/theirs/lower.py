@@ -20,6 +20,7 @@ from ..neurons import Sum
 from ..trace import described
 from .kinds import population, refuse
 from .library import kind
+from .loops import Fold, repeated
 from .population import Population
 from .run import copied, rested, run
 from .trace import Watch, takes_sequences, traced
@@ -43,13 +44,17 @@ def lower(
 
     model: takes one step [B, *input_shape] and keeps its state (snnTorch with init_hidden=True,
     SpikingJelly's step mode 's') or takes and returns it (Norse's cells), or takes a sequence
-    [T, B, *input_shape] (step mode 'm', Norse's LIF). What it returns beside a population's
+    [T, B, *input_shape] (step mode 'm', Norse's LIF), or loops over time in forward, over x[t] or
+    the same x in every step, and returns what it stacks. What it returns beside a population's
     spikes as state is no output of the network. All else as in `from_torch.lower`.
     """
     whole = copied(model)
     same_dt(whole, dt)
-    graph, stepped = traced(whole)
+    graph, stepped = traced(whole, (CHECK_STEPS, 1, *input_shape))
+    rested(whole)  # a loop in forward may have set the states out
     refused(whole, graph)
+    loop = Fold(graph, whole) if repeated(graph, whole) else None
+    graph = graph if loop is None else loop.graph
     lead = 2 if takes_sequences(whole, stepped) else 1
     watch = Watch(whole, graph, torch.zeros(*(1, 1)[:lead], *input_shape).double(), stepped, lead)
     watch.watched()
@@ -68,7 +73,7 @@ def lower(
         back_edges=tuple(sorted(builder.back)) or None,
     )
     network = Network(builder.nodes, tuple(builder.edges), meaning, builder.origin)
-    held_against(whole, builder, network)
+    held_against(whole, builder, network, loop)
     return network
 
 
@@ -199,18 +204,23 @@ class TheirBuilder(Builder):
         return found
 
 
-def held_against(model: nn.Module, builder: TheirBuilder, network: Network) -> None:
+def held_against(
+    model: nn.Module, builder: TheirBuilder, network: Network, loop: Fold | None = None
+) -> None:
     """The network must give the model's own spikes and outputs on a sample; else the lowering is
     wrong and nothing is handed out."""
     (name, *others) = network.inputs
     if others:
         raise UnsupportedNode(f"forward takes {1 + len(others)} tensors; one can be lowered")
-    x = np.random.default_rng(11).random((CHECK_STEPS, 2, *network.nodes[name].output_shape(())))
+    steps = CHECK_STEPS if loop is None else loop.steps
+    x = np.random.default_rng(11).random((steps, 2, *network.nodes[name].output_shape(())))
     if builder.content == "spikes":
         x = (x < 0.3).astype(np.float64)
+    if loop is not None and not loop.indexed:
+        x = np.broadcast_to(x[:1], x.shape)
     ours = interpreter.run(compile(network), {name: x}, ("all",))
-    sequences = builder.lead == 2
-    returned, theirs = run(model, x, sequences)
+    sequences = builder.lead == 2 or loop is not None
+    returned, theirs = run(model, x if loop is None or loop.indexed else x[0], sequences)
     for layer, spikes in ours.spikes.items():
         graded = network.nodes.get(f"{layer}.graded")
         amount = graded.scale if isinstance(graded, Scale) else 1.0
@@ -221,9 +231,9 @@ def held_against(model: nn.Module, builder: TheirBuilder, network: Network) -> N
                 f"{layer!r} on a sample: its forward does more than its layers say, or this is a "
                 "bug; please report it"
             )
-    steps = [builder.named(value) for value in returned]
+    told = [builder.named(value) for value in returned]
     for out, values in ours.outputs.items():
-        found = steps[0][out] if sequences else torch.stack([step[out] for step in steps])
+        found = told[0][out] if sequences else torch.stack([step[out] for step in told])
         apart = np.abs(values - found.numpy())
         if (apart > 1e-9 * np.maximum(1, np.abs(values))).any():
             raise NetworkError(

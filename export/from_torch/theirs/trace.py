@@ -15,9 +15,15 @@ class Tracer(trace.Tracer):
     """Leaves: their neurons and layers, and torch's. A container that runs its layers step by
     step out of a sequence is followed, and these layers are noted in `stepped`."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: tuple[int, ...]) -> None:
         super().__init__()
+        self.size = size
         self.stepped: set[str] = set()
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        if node.op == "placeholder" and len(self.graph.nodes) == 1:
+            return Sequence(node, self, self.size)
+        return super().proxy(node)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if isinstance(m, nn.Sequential) and not leaf(m):
@@ -36,10 +42,33 @@ class Tracer(trace.Tracer):
         return x
 
 
-def traced(model: nn.Module) -> tuple[fx.Graph, set[str]]:
+class Sequence(fx.Proxy):
+    """The input [T, B, *shape] of a forward that loops over as many steps as it has."""
+
+    def __init__(self, node: fx.Node, tracer: fx.Tracer, size: tuple[int, ...]) -> None:
+        super().__init__(node, tracer)
+        self.whole = torch.Size(size)
+
+    @property
+    def shape(self) -> torch.Size:
+        """As a tensor has it."""
+        return self.whole
+
+    def size(self, dim: int | None = None) -> Any:
+        """As a tensor has it."""
+        return self.whole if dim is None else self.whole[dim]
+
+    def __len__(self) -> int:
+        return self.whole[0]
+
+    def __iter__(self) -> Any:
+        return (self.__getitem__(t) for t in range(len(self)))
+
+
+def traced(model: nn.Module, size: tuple[int, ...]) -> tuple[fx.Graph, set[str]]:
     """The model's graph for its first argument, the others at their defaults, and the names of
-    the layers that see one step at a time."""
-    tracer = Tracer()
+    the layers that see one step at a time. size: of an input with time, for loops over it."""
+    tracer = Tracer(size)
     defaults = defaults_of(model)
     try:
         graph = tracer.trace(model, concrete_args=defaults or None)
