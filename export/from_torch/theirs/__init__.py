@@ -3,6 +3,6 @@ drop: reset rules, refractory steps, amplitudes, comparison at the threshold. Th
 never imported here; a model that holds their modules has imported them."""
 
 from .library import library_of
-from .lower import lower
+from .lower import Twin, lower, twin
 
-__all__ = ["library_of", "lower"]
+__all__ = ["Twin", "library_of", "lower", "twin"]

@@ -1,6 +1,7 @@
 """A live model of another library -> Network, held against the model itself."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,8 @@ import torch
 from torch import fx, nn
 
 from ....core import interpreter
-from ....core.arrays import Shape, frozen
-from ....core.errors import NetworkError, SpikeportError, UnsupportedNode
+from ....core.arrays import Array, Numbers, Shape, frozen
+from ....core.errors import DataError, NetworkError, SpikeportError, UnsupportedNode
 from ....core.network import Meaning, Network, Readout
 from ....core.nodes import Linear, Node, Output, Scale
 from ....core.schedule import compile
@@ -48,6 +49,20 @@ def lower(
     the same x in every step, and returns what it stacks. What it returns beside a population's
     spikes as state is no output of the network. All else as in `from_torch.lower`.
     """
+    made = twin(model, input_shape, dt, readout=readout, steps=steps, content=content)
+    return made.network
+
+
+def twin(
+    model: nn.Module,
+    input_shape: Shape,
+    dt: float = 1e-3,
+    *,
+    readout: Readout | None = None,
+    steps: int | None = None,
+    content: str = "analogue",
+) -> "Twin":
+    """The network and, beside it, the model in float64, as a baseline for verification."""
     whole = copied(model)
     same_dt(whole, dt)
     graph, stepped = traced(whole, (CHECK_STEPS, 1, *input_shape))
@@ -73,8 +88,9 @@ def lower(
         back_edges=tuple(sorted(builder.back)) or None,
     )
     network = Network(builder.nodes, tuple(builder.edges), meaning, builder.origin)
-    held_against(whole, builder, network, loop)
-    return network
+    made = Twin(whole, builder, network, loop)
+    held_against(made)
+    return made
 
 
 def refused(model: nn.Module, graph: fx.Graph) -> None:
@@ -204,37 +220,76 @@ class TheirBuilder(Builder):
         return found
 
 
-def held_against(
-    model: nn.Module, builder: TheirBuilder, network: Network, loop: Fold | None = None
-) -> None:
+@dataclass(frozen=True, eq=False)
+class Twin:
+    """A model in float64 and its network. Called with x [T, B, *shape] it gives what
+    `trainer.evaluate.run_recorded` gives of a model of ours: outputs and spikes."""
+
+    model: nn.Module
+    builder: TheirBuilder
+    network: Network
+    loop: Fold | None
+
+    def __call__(self, x: Numbers) -> tuple[Array, dict[str, Numbers]]:
+        outputs, fired = self.run(np.asarray(x, np.float64))
+        shown = [outputs[name] for name in sorted(outputs)]
+        if len(shown) > 1:
+            shown = [np.concatenate([v.reshape(*v.shape[:2], -1) for v in shown], 2)]
+        return shown[0], {n: (fired[n] != 0).astype(np.uint8) for n in self.network.trained}
+
+    def run(self, x: Array) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Outputs and, as others hear them, spikes; DataError for steps that a loop in forward
+        cannot run."""
+        sequences = self.builder.lead == 2 or self.loop is not None
+        given = x
+        if self.loop is not None and not self.loop.indexed:
+            if len(x) != self.loop.steps or (x != x[:1]).any():
+                raise DataError(
+                    f"forward holds one input for {self.loop.steps} steps; x must be that many "
+                    "times the same"
+                )
+            given = x[0]
+        returned, fired = run(self.model, given, sequences)
+        told = [self.builder.named(value) for value in returned]
+        outputs = {
+            name: told[0][name] if sequences else torch.stack([step[name] for step in told])
+            for name in self.builder.returned
+        }
+        return arrays(outputs), arrays(fired)
+
+
+def arrays(tensors: dict[str, torch.Tensor]) -> dict[str, Array]:
+    """As numpy has them."""
+    return {name: values.numpy() for name, values in tensors.items()}
+
+
+def held_against(made: Twin) -> None:
     """The network must give the model's own spikes and outputs on a sample; else the lowering is
     wrong and nothing is handed out."""
+    network, loop = made.network, made.loop
     (name, *others) = network.inputs
     if others:
         raise UnsupportedNode(f"forward takes {1 + len(others)} tensors; one can be lowered")
     steps = CHECK_STEPS if loop is None else loop.steps
     x = np.random.default_rng(11).random((steps, 2, *network.nodes[name].output_shape(())))
-    if builder.content == "spikes":
+    if made.builder.content == "spikes":
         x = (x < 0.3).astype(np.float64)
     if loop is not None and not loop.indexed:
         x = np.broadcast_to(x[:1], x.shape)
     ours = interpreter.run(compile(network), {name: x}, ("all",))
-    sequences = builder.lead == 2 or loop is not None
-    returned, theirs = run(model, x if loop is None or loop.indexed else x[0], sequences)
+    outputs, fired = made.run(x)
     for layer, spikes in ours.spikes.items():
         graded = network.nodes.get(f"{layer}.graded")
         amount = graded.scale if isinstance(graded, Scale) else 1.0
-        wrong = int((spikes * amount != theirs[layer].numpy()).sum())
+        wrong = int((spikes * amount != fired[layer]).sum())
         if wrong:
             raise NetworkError(
                 f"the lowered network differs from the model in {wrong} of {spikes.size} spikes of "
                 f"{layer!r} on a sample: its forward does more than its layers say, or this is a "
                 "bug; please report it"
             )
-    told = [builder.named(value) for value in returned]
     for out, values in ours.outputs.items():
-        found = told[0][out] if sequences else torch.stack([step[out] for step in told])
-        apart = np.abs(values - found.numpy())
+        apart = np.abs(values - outputs[out])
         if (apart > 1e-9 * np.maximum(1, np.abs(values))).any():
             raise NetworkError(
                 f"the lowered network's {out!r} is up to {apart.max():.3g} off the model's on a "

@@ -56,7 +56,9 @@ def doubled_after(made: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:
 
 def doubled(values: Any) -> Any:
     """A NamedTuple with its tensors in float64."""
-    return type(values)(*(v.detach().double() if isinstance(v, Tensor) else v for v in values))
+    return type(values)(
+        *(v.detach().cpu().double() if isinstance(v, Tensor) else v for v in values)
+    )
 
 
 def rested(model: nn.Module) -> None:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from spikeport.core import interpreter
-from spikeport.core.errors import UnsupportedNode
+from spikeport.core.errors import DataError, UnsupportedNode
 from spikeport.core.schedule import compile
-from spikeport.export.from_torch import lower
+from spikeport.export.from_torch import lower, theirs
 
 from .held import agree
 from .test_norse import KINDS as NORSE
@@ -161,3 +161,26 @@ BROKEN = {
 def test_refuses_what_is_no_loop_over_time(way: str) -> None:
     with pytest.raises(UnsupportedNode, match=BROKEN[way]):
         lower(in_double(Broken(way)), (6,))
+
+
+def test_the_model_as_a_baseline() -> None:
+    """Beside its network, the model is a callable that verification holds engines against."""
+    torch.manual_seed(0)
+    made = theirs.twin(OverTime(), (6,))
+    x = np.random.default_rng(5).normal(0.4, 1.5, (9, 2, 6))
+    outputs, spikes = made(x)
+    got = interpreter.run(compile(made.network), {made.network.inputs[0]: x}, ("all",))
+    assert spikes.keys() == got.spikes.keys() == set(made.network.trained)
+    assert all((spikes[n] == got.spikes[n]).all() and spikes[n].any() for n in spikes)
+    assert outputs.shape == (9, 2, 3) and (outputs == got.outputs["output"]).all()
+    again, _ = made(x)
+    assert (again == outputs).all()
+
+
+def test_a_baseline_of_fixed_steps() -> None:
+    made = theirs.twin(Tutorial(), (6,))
+    held = np.ones((25, 2, 6))
+    assert made(held)[0].shape == (25, 2, 4)
+    for wrong in (held[:5], held * np.arange(25)[:, None, None]):
+        with pytest.raises(DataError, match="holds one input for 25 steps"):
+            made(wrong)
