@@ -102,6 +102,19 @@ class Population:
         return out
 
 
+class ChipPopulation(Population):
+    """A population in the chip's integers. QuantisationError where a current leaves its 32 bits."""
+
+    def __call__(self, x: Values) -> Values:
+        out = super().__call__(x)
+        if np.abs(self.state.u).max(initial=0) >= loihi.SUM_LIMIT:
+            raise QuantisationError(
+                f"a current has grown to {np.abs(self.state.u).max()}, past the chip's 32 bits; "
+                "smaller weights, fewer inputs or a faster decay are needed"
+            )
+        return out
+
+
 class Scheduled(Population):
     """A population with a law for every step."""
 
@@ -117,7 +130,7 @@ class Scheduled(Population):
 def chip_population(node: ChipNeuron, batch: int) -> Runner:
     """A population in the chip's integers; a bias on the synapse joins the drive. The drive is
     whole, though spikes that came straight from an Input are still held as float64."""
-    population = Population(loihi.law(node.registers()), (batch, *node.shape), np.int64)
+    population = ChipPopulation(loihi.law(node.registers()), (batch, *node.shape), np.int64)
     current = 0 if node.current is None else node.current
     return Chain(population, lambda x: np.rint(x).astype(np.int64) + current)
 

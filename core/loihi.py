@@ -84,6 +84,17 @@ def wrapped(u: Whole) -> Whole:
     return u - 2 * LIMIT * (u > LIMIT) + 2 * LIMIT * (u <= -LIMIT)
 
 
+def outgrows(drive: int, du: Integers, steps: int) -> bool:
+    """Whether a current can leave its 32 bits within so many steps. drive: the largest |sum| that
+    arrives in one. A current is wrapped once a step, so a drive over two turns adds up."""
+    pushed = drive << SHIFT
+    if pushed <= 2 * LIMIT:
+        return False
+    kept = (ONE - 1 - int(du.min())) / ONE  # of the current, from step to step
+    grown = pushed * (steps if kept == 1 else min(float(steps), 1 / (1 - kept)))
+    return grown + 2 * LIMIT >= SUM_LIMIT  # the state and the bias add so much at most
+
+
 def saturated(v: Whole) -> Whole:
     """The membrane register stops at its ends."""
     return v.clip(-LIMIT + 1, LIMIT - 1)

@@ -12,11 +12,9 @@ import numpy as np
 from ...core.arrays import Numbers
 from ...core.chip_nodes import ChipNeuron, ChipSynapse
 from ...core.errors import QuantisationError, UnsupportedNode
-from ...core.loihi import LIMIT, ONE, SHIFT, SUM_LIMIT
+from ...core.loihi import LIMIT, SUM_LIMIT, outgrows
 from ...core.nodes import Conv, Input, Linear, Pool
 from ...core.schedule import Program
-
-MARGIN = 2 * LIMIT  # what the state and the bias can add to a neuron's current
 
 
 class Bounds:
@@ -103,13 +101,8 @@ def check(
 
 
 def check_neuron(name: str, node: ChipNeuron, drive: int, steps: int) -> None:
-    """The current is wrapped once, so a drive over two turns lets it grow from step to step."""
-    pushed = drive << SHIFT
-    if pushed <= 2 * LIMIT:
-        return
-    kept = (ONE - 1 - int(node.du.min())) / ONE  # of the current, from step to step
-    grown = pushed * (steps if kept == 1 else min(float(steps), 1 / (1 - kept)))
-    if grown + MARGIN >= SUM_LIMIT:
+    """QuantisationError where its current can outgrow the 32 bits."""
+    if outgrows(drive, node.du, steps):
         raise QuantisationError(
             f"node {name!r} ({node.kind}): its drive can reach {drive} a step, with which its "
             f"current can grow past Lava's 32 bits in {steps} steps. Smaller weights, fewer "

@@ -15,12 +15,13 @@ from ...core.arrays import Numbers, Shape
 from ...core.chip_nodes import ChipNeuron, ChipSynapse
 from ...core.delays import DelayLine, delayed
 from ...core.interpreter import quiet
+from ...core.loihi import outgrows
 from ...core.network import Network
 from ...core.nodes import Delay, Flatten, Input, Node, Output
 from ...core.recording import stored_once
 from ...core.schedule import compile
 from .arrays import Array, cast, concatenated, fetched, repeated, summed
-from .bounds import fan_in, largest
+from .bounds import fan_in, hold_current, largest, own_current
 from .layout import inside, outside
 from .loops import parts
 from .neurons import Population, Ran
@@ -45,6 +46,7 @@ class Chip:
         self.stages = parts(self.program)
         self.synapses: dict[str, Any] = {}
         self.populations: dict[str, Any] = {}
+        self.drives: dict[str, int] = {}  # population -> bound of what arrives in a step
         synapse, population = makers(kernel, device)
         for name, node in self.nodes.items():
             heard = sum(bound[s] for s in network.sources[name])
@@ -53,6 +55,7 @@ class Chip:
                 self.synapses[name] = synapse(node, shape, heard, bound_before(node, heard))
             elif isinstance(node, ChipNeuron):
                 self.populations[name] = population(node, heard)
+                self.drives[name] = heard + own_current(node)
 
     def run(
         self, signals: Mapping[str, Numbers], steps: int, batch: int, record: Collection[str]
@@ -172,6 +175,8 @@ class Run:
     def fire(self, name: str, node: ChipNeuron, x: Array, steps: int) -> Array:
         """A population over some steps; what it did is kept if that is wanted."""
         drive = x.reshape(*x.shape[:2], -1)
+        if outgrows(self.chip.drives[name], node.du, self.steps):
+            hold_current(name, node, int(abs(drive).max()), self.steps)
         ran = self.chip.populations[name].run(drive, steps, self.states[name], name in self.record)
         if name in self.record:
             self.keep(name, ran)

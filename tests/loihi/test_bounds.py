@@ -32,16 +32,11 @@ def population(*shape: int, **more: Any) -> ChipNeuron:
     return ChipNeuron(shape, **ready)
 
 
-def graded_dense(weight: Any, message: int) -> Network:
-    """Whole numbers up to `message` into a dense layer."""
+def graded_dense(weight: Any) -> Network:
+    """Whole numbers into a dense layer whose sums are the output: they may be larger than a
+    current can be."""
     out, into = weight.shape
-    return chain(
-        Input((into,)),
-        ToChip((into,), 1.0),
-        ChipSynapse(Linear(weight)),
-        population(out),
-        Output((out,)),
-    )
+    return chain(Input((into,)), ToChip((into,), 1.0), ChipSynapse(Linear(weight)), Output((out,)))
 
 
 def ran(network: Network, inputs: Any, synapse: str) -> tuple[Any, str]:
@@ -61,7 +56,7 @@ def test_dense_sums(way: str, message: int, sign: int, monkeypatch: pytest.Monke
     weight[2] = -weight[2]
     inputs = {"n0": np.full((2, 2, 8), float(message))}
     inputs["n0"][1, :, 0] -= 1
-    network = graded_dense(weight, message)
+    network = graded_dense(weight)
     got, told = ran(network, inputs, "n2")
     same(definition(network, inputs), got)
     bound = 254 * 8 * message
@@ -77,7 +72,7 @@ def test_odd_sums_just_below_and_over_the_bound(monkeypatch: pytest.MonkeyPatch)
     for message, kind in ((1 << 20, "float32"), (1 << 21, "float64")):
         weight = np.array([[8, 6, 0], [8, 2, -2]])
         inputs = {"n0": np.array([[[message, message // 4 + 1, 1.0]]])}
-        network = graded_dense(weight, message)
+        network = graded_dense(weight)
         got, told = ran(network, inputs, "n2")
         assert told == f"dense in {kind}"
         same(definition(network, inputs), got)
@@ -140,7 +135,7 @@ def test_merged_pools_are_summed_first() -> None:
 
 
 def test_sums_over_32_bits_are_refused() -> None:
-    network = graded_dense(np.full((1, 40), 254), 1)
+    network = graded_dense(np.full((1, 40), 254))
     inputs = {"n0": np.full((1, 1, 40), float(1 << 18))}
     with pytest.raises(QuantisationError, match=r"n2.*over the 2147483648"):
         ran(network, inputs, "n2")
@@ -163,7 +158,7 @@ def test_minus_one_is_no_spike(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(1)
     weight = random.integers(-127, 128, (3, 40)) * 2
     inputs = {"n0": random.choice([-1.0, 0.0, 1.0], (4, 3, 40))}
-    network = graded_dense(weight, 1)
+    network = graded_dense(weight)
     got, told = ran(network, inputs, "n2")
     assert told == "events in int16"
     same(definition(network, inputs), got)
@@ -201,13 +196,32 @@ def test_a_loop_through_a_delay() -> None:
             same(definition(network, inputs), session.run(inputs, ("all",)))
 
 
+def test_a_current_that_outgrows_32_bits_is_refused() -> None:
+    """Wrapped once a step, a drive over two turns adds up: held where it stays within, refused
+    where it does not, by the emulator and by the definition."""
+    network = chain(Input((2,)), ToChip((2,), 1.0), population(2, du=100), Output((2,)))
+    for top, fits in (((1 << 24) - 1, False), (1 << 18, True), (1 << 19, True)):
+        inputs = {"n0": np.full((6, 1, 2), float(top)) * np.array([1, -1])}
+        with Loihi().open(network) as session:
+            if fits:
+                same(definition(network, inputs), session.run(inputs, ("all",)))
+                continue
+            with pytest.raises(QuantisationError, match="'n2' .* past the chip's 32 bits"):
+                session.run(inputs, ("all",))
+        with pytest.raises(QuantisationError, match="'n2'.* past the chip's 32 bits"):
+            definition(network, inputs)
+
+
 def test_currents_up_to_the_ends_of_31_bits() -> None:
-    """Whatever ToChip lets in enters; what several bring together is told."""
+    """What ToChip lets in is told as it is; so is what several bring together."""
     top = (1 << 31) - 1
     network = chain(Input((2,)), ToChip((2,), 1.0), population(2), Output((2,)))
     inputs = {"n0": np.array([[[top, -top]], [[top - 1, (1 << 30) + 1]]], float)}
-    with Loihi().open(network) as session:
-        same(definition(network, inputs), session.run(inputs, ("all",)))
+    with (
+        Loihi().open(network) as session,
+        pytest.raises(QuantisationError, match=f"'n2' .* drive reaches {top} a step"),
+    ):
+        session.run(inputs, ("all",))
     nodes: dict[str, Node] = {
         "a": Input((2,)),
         "b": Input((2,)),
@@ -243,7 +257,7 @@ def test_products_are_ieee_whatever_was_asked_for(monkeypatch: pytest.MonkeyPatc
     kinds[1].fp32_precision = "bf16"
     try:
         assert kinds[0].fp32_precision == "bf16"
-        ran(graded_dense(np.array([[8, 2, -2]]), 3), {"n0": np.ones((1, 1, 3))}, "n2")
+        ran(graded_dense(np.array([[8, 2, -2]])), {"n0": np.ones((1, 1, 3))}, "n2")
         assert seen == [("ieee", "ieee")]
         assert tuple(k.fp32_precision for k in kinds) == ("bf16", "bf16")
         assert torch.get_float32_matmul_precision() == "medium"

@@ -169,7 +169,7 @@ def test_odd_sums_just_below_and_over_the_bound(where: str) -> None:
         for message, kind in ((1 << 20, "float32"), (1 << 21, "float64")):
             weight = np.array([[8, 6, 0], [8, 2, -2]])
             inputs = {"n0": np.array([[[message, message // 4 + 1, 1.0]]])}
-            network = graded_dense(weight, message)
+            network = graded_dense(weight)
             got = run(network, inputs, where)
             assert got.header["loihi"]["sums"]["n2"] == f"products in {kind}"
             same(definition(network, inputs), got)
