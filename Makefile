@@ -30,7 +30,7 @@ test: $(STAMP)  ## every test but the slow ones; a missing engine is a failure
 test-all: $(STAMP)  ## every test
 	@$(IN) spikeport setup lava
 	$(IN) pytest -m ""
-fuzz: $(STAMP)  ## thousands of damaged files
+fuzz: $(STAMP)  ## thousands of damaged files, and of random graphs in files and on engines
 	$(IN) pytest -m "slow or not slow" tests/fuzz
 bench: $(STAMP)  ## measure: make bench BENCH=name, a JSON line a figure
 	@$(IN) spikeport.benchmarks $(BENCH)

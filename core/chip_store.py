@@ -98,6 +98,11 @@ def annotation(network: Network) -> ChipMetadata:
             )
         elif isinstance(node, ToChip):
             (source,), (target,) = single_edges(network, name)
+            if not isinstance(network.nodes[target], ChipNeuron):
+                raise UnsupportedNode(
+                    f"node {name!r} (ToChip) leads to {target!r} ({network.nodes[target].kind}); "
+                    "where it leads to a chip's population it can be written"
+                )
             if not 0 < node.scale < float("inf"):
                 raise UnsupportedNode(
                     f"node {name!r} (ToChip) has a scale of {node.scale:g}; positive ones can be "

@@ -50,7 +50,7 @@ class Reader:
         self.bytes = 0
         self.nodes = 0
         self.items = 0
-        self.seen: dict[int, str] = {}  # where an object lies in the file -> its name
+        self.seen: dict[int, tuple[int, str]] = {}  # where an object lies -> its group, its name
 
     def read(self) -> RawGraph:
         """The graph in a .nir file; NetworkError says what is wrong with it."""
@@ -116,13 +116,17 @@ class Reader:
 
     def item(self, group: Any, name: str) -> Any:
         """A member of the group, through hard links only, and always by the same name."""
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        key = name.encode()
+        links = group.id.links
+        if not links.exists(key) or links.get_info(key).type != h5py.h5l.TYPE_HARD:
             raise NetworkError(f"{group.name}/{name} is missing or a link out of its place")
         found = group[name]
-        place = f"{group.name.rstrip('/')}/{name}"
+        place = (group.id.id, name)
         other = self.seen.setdefault(h5py.h5o.get_info(found.id).addr, place)
         if other != place:
-            raise NetworkError(f"{place} is {other} under another name; write it twice")
+            raise NetworkError(
+                f"{group.name}/{name} is {other[1]!r} under another name; write it twice"
+            )
         return found
 
     def group(self, group: Any, name: str) -> Any:
@@ -151,7 +155,7 @@ class Reader:
             got = self.texts(found, longest)
         else:  # it lies in the file as it is, so that it is no longer than the file
             got = found[()]
-            self.spend(found.name, len(got) * TEXT)
+            self.spend(found, len(got) * TEXT)
         for word in [got] if isinstance(got, bytes) else got.ravel()[:MAX_EDGES]:
             if len(word) > longest:
                 raise NetworkError(
@@ -169,7 +173,7 @@ class Reader:
         how = found.id.get_create_plist()
         if how.get_layout() == h5py.h5d.VIRTUAL or how.get_external_count():
             raise NetworkError(f"{found.name} has its contents in another file; copy them into it")
-        for i in range(how.get_nfilters()):
+        for i in range(how.get_nfilters() if found.chunks else 0):
             if how.get_filter(i)[0] not in FILTERS:
                 raise NetworkError(
                     f"{found.name} is packed by filter {how.get_filter(i)[0]}; what can be read is "
@@ -181,16 +185,16 @@ class Reader:
         """Count what a dataset unpacks to: all of it, or one of the chunks that it comes in.
         each: bytes of an element."""
         whole, chunk = (math.prod(max(n, 1) for n in s) for s in (found.shape, found.chunks or ()))
-        self.spend(found.name, max(whole, chunk) * each)
+        self.spend(found, max(whole, chunk) * each)
 
-    def spend(self, name: str, size: int) -> None:
+    def spend(self, found: Any, size: int) -> None:
         """NetworkError once the file unpacks to more than fits its size."""
         self.bytes += size
         limit = min(MAX_BYTES, max(FREE_BYTES, PACKED * self.size))
         if self.bytes > limit:
             raise NetworkError(
-                f"{name} brings what it declares to {self.bytes / (1 << 20):.0f} MiB; a file of "
-                f"{self.size / (1 << 20):.3g} MiB may hold {limit / (1 << 20):.0f} MiB (up to "
+                f"{found.name} brings what it declares to {self.bytes / (1 << 20):.0f} MiB; a file "
+                f"of {self.size / (1 << 20):.3g} MiB may hold {limit / (1 << 20):.0f} MiB (up to "
                 f"{PACKED} times its size and {MAX_BYTES >> 30} GiB)"
             )
 
@@ -207,7 +211,7 @@ class Reader:
         parts = []
         for start in range(0, len(found), rows):
             part = found[start : start + rows]
-            self.spend(found.name, sum(len(word) for word in part.ravel()) * TEXT)
+            self.spend(found, sum(len(word) for word in part.ravel()) * TEXT)
             parts.append(part)
         return np.concatenate(parts) if parts else np.zeros(found.shape, object)
 
@@ -227,10 +231,11 @@ class Reader:
             raise NetworkError(f"holds over {MAX_NODES} nodes")
         for name in self.names(members):
             member = self.group(members, name)
-            if self.type(member) == "NIRGraph":
+            kind = self.type(member)
+            if kind == "NIRGraph":
                 raw.nodes[name] = self.graph(member, depth + 1)
             else:
-                raw.nodes[name] = self.node(member)
+                raw.nodes[name] = kind, self.fields(member)
         if "metadata" in group:
             raw.metadata = self.plain(self.group(group, "metadata"))
         return raw
@@ -242,10 +247,10 @@ class Reader:
             raise NetworkError(f"{group.name}/type is not the name of a type")
         return kind
 
-    def node(self, group: Any) -> tuple[str, dict[str, Any]]:
-        """A node's type and fields; its own metadata is not ours to interpret."""
+    def fields(self, group: Any) -> dict[str, Any]:
+        """A node's fields; its own metadata is not ours to interpret."""
         names = [n for n in self.names(group) if n not in ("type", "metadata")]
-        return self.type(group), {name: self.value(group, name) for name in names}
+        return {name: self.value(group, name) for name in names}
 
     def edges(self, group: Any) -> list[tuple[str, str]]:
         """Pairs of names."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ...core.network import Network
 from ...core.nodes import BatchNorm, Conv, Linear, Neuron, Node
+from ...core.schedule import compile
 from .edit import free_name
 from .fold_gain import FoldGain
 
@@ -26,7 +27,10 @@ class OwnSynapses:
         """Every Linear or Conv with several targets of which one needs its own."""
         nodes, origin = dict(network.nodes), dict(network.origin)
         moved: dict[tuple[str, str], str] = {}  # edge -> the copy that takes it over
+        late = {target for _, target in compile(network).back_edges}
         for name in network.named(Linear, Conv):
+            if name in late:  # a copy would hear this step where the layer hears the one before
+                continue
             targets = network.targets[name]
             alone = [t for t in targets if self.wanted(network, name, t)]
             for target in alone[1 if len(alone) == len(targets) else 0 :]:

@@ -97,7 +97,7 @@ def test_one_object_of_two_names(path: Path) -> None:
     def change(file: Any) -> None:
         file["node/nodes/again"] = file["node/nodes/fc"]
 
-    refused(path, change, "/node/nodes/fc is /node/nodes/again under another name")
+    refused(path, change, "/node/nodes/fc is 'again' under another name")
 
 
 def test_a_group_within_itself(path: Path) -> None:

@@ -36,8 +36,8 @@ def hold(first: int, count: int, folder: Path) -> Counter[str]:
 def test_mutants(tmp_path: Path) -> None:
     """Most mutants are refused, and some are still networks: the mutations are neither idle nor
     all of one kind."""
-    ends = hold(0, 250, tmp_path)
-    assert ends["refused"] > 150 and ends["network"] > 10, ends
+    ends = hold(0, 200, tmp_path)
+    assert ends["refused"] > 120 and ends["network"] > 8, ends
 
 
 @pytest.mark.slow

@@ -31,6 +31,8 @@ class Grower:
     """Grows a random network: layers of every kind, skips, loops, delays, several ports. Its
     numbers are eighths or the chip's integers, so that agreement means equality."""
 
+    most = 8  # nodes beside ports and loops
+
     def __init__(self, seed: int, fixed: bool, timing: Any = "aligned") -> None:
         self.timing = timing
         self.random: Any = np.random.default_rng(seed)
@@ -43,7 +45,7 @@ class Grower:
         """One network; NetworkError if it has no meaning."""
         for number in range(self.whole(1, 2)):
             self.add_input(f"in{number}")
-        for letter in "abcdefgh"[: self.whole(2, 8)]:
+        for letter in "abcdefgh"[: self.whole(2, self.most)]:
             # names that sort before and after the ones made earlier
             self.add_node(self.pick([letter, "z" + chr(219 - ord(letter))]))
         for _ in range(self.whole(0, 3)):
