@@ -79,7 +79,9 @@ def refuse_short(node: Neuron, told: Told) -> None:
             raise NetworkError(
                 f"its {name} has a time constant shorter than a step of {told.dt} s, so that it "
                 f"would change sign at every step (decay {float(decay.min()):.6g}); time constants "
-                "are in seconds: say a smaller --dt, or write the file in seconds"
+                "are in seconds: say a smaller --dt, or write the file in seconds (Norse 1.1 "
+                "writes them times its dt, 0.001 where it is not told another: --dt "
+                f"{(told.dt or 1) * 1e-3:g} undoes that)"
             )
 
 

@@ -56,6 +56,11 @@ class Recording:
                 found[f"{group}/{name}"] = values
         return found
 
+    def __repr__(self) -> str:
+        """Names, types and shapes: the arrays would fill the screen many times over."""
+        named = (f"{name}: {a.dtype} {list(a.shape)}" for name, a in self.arrays().items())
+        return f"Recording({', '.join(named)})"
+
     def save(self, path: str | Path) -> None:
         """Write an .npz; the header is a JSON string under 'header'. Whole or not at all."""
         with written_whole(path) as part:

@@ -7,6 +7,7 @@ TOML), weights, metrics, shapes, versions, and what the trainer needs to go on.
 import hashlib
 import pickle
 import platform
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,6 +120,11 @@ def _content(path: Path) -> dict[str, Any]:
     """What the file holds, if it is a checkpoint at all."""
     if not path.is_file():
         raise CheckpointError(f"there is no checkpoint {path}; `spikeport train` writes one")
+    if not zipfile.is_zipfile(path):  # torch's own words would advise to run what it holds
+        raise CheckpointError(
+            f"{path} cannot be read as a checkpoint: it is of another kind, or cut short; give a "
+            "best.ckpt, which `spikeport train` writes"
+        )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:

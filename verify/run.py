@@ -152,10 +152,10 @@ def verify(
     """Run the data through the baseline (default: the network on the reference) and through
     every engine; nothing is kept but totals.
 
-    batches: (x [T, B, *shape], labels [B] or None). calibration: gives x [T, B, *shape] for
-    engines that need a quantised network. also: engines outside of the registry that get a row
-    but no say in the verdict, such as the training's own float32 forward. max_drop: points of
-    accuracy that integers may cost.
+    batches: (x [T, B, *shape], labels [B] or None), of numpy or torch on the CPU. calibration:
+    gives x [T, B, *shape] for engines that need a quantised network. also: engines outside of
+    the registry that get a row but no say in the verdict, such as the training's own float32
+    forward. max_drop: points of accuracy that integers may cost.
     """
     held = baseline or ReferenceBaseline(network)
     calibrated = Once(calibration) if calibration is not None else None
@@ -169,7 +169,8 @@ def verify(
         for backend in also:
             runs.append(opened(network, Request(backend.name), backend, held, None))
             runs[-1].counted = False
-        for x, labels in batches:
+        for given, classes in batches:
+            x, labels = np.asarray(given), None if classes is None else np.asarray(classes)
             output, spikes = held.run(x)
             check_labels(labels, output)
             first = first or {name: s[:, :1].copy() for name, s in spikes.items()}
@@ -191,6 +192,11 @@ def check_labels(labels: Numbers | None, output: Array) -> None:
     """DataError for a class that the output [T, B, *shape] does not have."""
     if labels is None:
         return
+    if labels.shape != output.shape[1:2]:
+        raise DataError(
+            f"labels have shape {list(labels.shape)}; a batch of {output.shape[1]} samples, x "
+            f"[T, B, *shape], takes [{output.shape[1]}]"
+        )
     classes = int(np.prod(output.shape[2:]))
     wrong = labels[(labels < 0) | (labels >= classes)]
     if wrong.size:
@@ -210,7 +216,7 @@ class Once:
 
     def __call__(self) -> Numbers:
         if self.values is None:
-            self.values = self.load()
+            self.values = np.asarray(self.load())
         return self.values
 
 

@@ -369,6 +369,11 @@ def test_a_foreign_time_constant_below_a_step_is_refused(tmp_path: Path) -> None
     assert store.read(path, Stated(dt=0.01)).nodes["n"].decay_v == 0  # type: ignore[attr-defined]
     with pytest.raises(NetworkError, match=r"shorter than a step of 0\.02 s.*decay -1\b"):
         store.read(path, Stated(dt=0.02))
+    written = lone(tmp_path / "b.nir", nir.LIF(*(np.full(2, v) for v in (1e-5, 1.0, 0.0, 0.3))))
+    with pytest.raises(NetworkError, match=r"Norse 1\.1 .* --dt 1e-06 undoes that"):
+        store.read(written, Stated(dt=1e-3))
+    got = store.read(written, Stated(dt=1e-6)).nodes["n"]
+    assert got.decay_v == pytest.approx(0.9, abs=1e-12)  # type: ignore[attr-defined]
 
 
 def test_the_file_is_what_nir_itself_would_write(tmp_path: Path) -> None:

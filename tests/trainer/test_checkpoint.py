@@ -144,3 +144,11 @@ def test_the_digest_does_not_see_the_memory_layout() -> None:
     before = trained_digest(model)
     changed: Any = model
     assert trained_digest(changed.to(memory_format=torch.channels_last)) == before
+
+
+def test_a_file_of_another_kind_is_told_without_torchs_advice(tmp_path: Path) -> None:
+    other = tmp_path / "model.nir"
+    other.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(500))
+    with pytest.raises(CheckpointError, match="another kind.*`spikeport train` writes") as caught:
+        checkpoint.load(other)
+    assert "weights_only" not in str(caught.value)

@@ -89,7 +89,7 @@ def test_reasons_are_numbered_once_and_name_no_folder() -> None:
 
 @pytest.mark.parametrize(
     ("given", "word"),
-    [(["--only", "norm:nn"], "no method is called"), (["--backends", "x"], "no backend is called")],
+    [(["--only", "norm:nn"], ", norm, "), (["--backends", "x"], "no backend is called")],
 )
 def test_names_that_are_not_there(given: list[str], word: str) -> None:
     done = CliRunner().invoke(app, ["methods", *given])

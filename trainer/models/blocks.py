@@ -100,7 +100,7 @@ def image(
     if len(input_shape) != 3:
         raise ConfigError(
             f"model {name!r} takes samples [C, H, W], the data has {list(input_shape)}; "
-            "model.name=recurrent or feedforward takes any"
+            "model.name=recurrent or feedforward takes any, and grey images are [1, H, W]"
         )
     channels, height, width = input_shape
     if min(height, width) < least:

@@ -57,7 +57,10 @@ def measured(only: list[str], engines: tuple[str, ...]) -> "list[Row]":
 
     wanted = [s for s in specimens() if not only or {s.group, f"{s.group}:{s.name}"} & set(only)]
     if not wanted:
-        raise ConfigError(f"no method is called {', '.join(only)}; give GROUP or GROUP:NAME")
+        groups = ", ".join(dict.fromkeys(s.group for s in specimens()))
+        raise ConfigError(
+            f"no method is called {', '.join(only)}; give GROUP or GROUP:NAME; groups are {groups}"
+        )
     rows = []
     for specimen in wanted:
         if people_watch():

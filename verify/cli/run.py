@@ -42,12 +42,12 @@ def run(
     from ..rename import as_original
 
     fresh(out, model, *paths(input_, calibrate))
-    engine = registry.get(backend, device)
     network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current, input_content))
     inputs = checked_inputs(network, named_arrays(input_, network))
     calibration = None
     if calibrate:
         calibration = checked_inputs(network, named_arrays(calibrate, network))
+    engine = registry.get(backend, device)  # last: importing it takes seconds
     prepared = prepare(network, engine.capabilities(), calibration, run=by_emulator())
     wanted = [name for name in record.split(",") if name]
     with engine.open(prepared.network) as session:
