@@ -46,7 +46,7 @@ class Capabilities:
     refractory: bool = True
     schedules: bool = False  # numbers of a population that change from step to step
     membrane_bias: frozenset[str] = frozenset({"LI", "LIF", "IF", "CubaLI", "CubaLIF", "I"})
-    per_neuron: bool = True  # a population's numbers may differ from neuron to neuron
+    uniform: frozenset[str] = frozenset()  # numbers that must be one for a whole population
     groups: bool = True
     pool_padding: bool = True
     back_edge_at_t0: frozenset[str] = frozenset({"bias", "nothing"})
@@ -212,11 +212,10 @@ def neuron_complaints(node: Neuron, able: Capabilities) -> Iterator[str]:
         )
     if node.bias.any() and node.kind not in able.membrane_bias:
         yield "has a bias (or leak potential) on the membrane; this engine has none there"
-    if not able.per_neuron:
-        differ = [name for name in node.arrays if np.ndim(getattr(node, name)) > 0]
-        if differ:
+    for name in node.arrays:
+        if name in able.uniform and np.ndim(getattr(node, name)) > 0:
             yield (
-                f"has a {differ[0]} of its own for each neuron; this engine has one number for a "
+                f"has a {name} of its own for each neuron; this engine has one number for a "
                 "whole population"
             )
     if not node.memoryless and not gain_fits(node, able):

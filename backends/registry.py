@@ -34,6 +34,11 @@ BUILT_IN = {
         "SpikingJelly's neurons, float64",
         True,
     ),
+    "sinabs": Entry(
+        "spikeport.backends.sinabs_layers:Sinabs", "sinabs", "Sinabs' layers, float64", True
+    ),
+    "brian2": Entry("spikeport.backends.brian:Brian", "brian2", "Brian 2 on numpy, float64", True),
+    "nengo": Entry("spikeport.backends.nengo_sim:Nengo", "nengo", "Nengo, float64", True),
     "loihi": Entry(
         "spikeport.backends.loihi.engine:Loihi", "loihi", "Loihi's integers, on any Python"
     ),

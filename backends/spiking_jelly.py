@@ -36,7 +36,7 @@ class SpikingJelly:
             v_reset=False,
             refractory=False,
             membrane_bias=frozenset(),
-            per_neuron=False,
+            uniform=frozenset(Neuron.arrays),
             agreement="spikes",
         )
 

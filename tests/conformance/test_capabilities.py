@@ -14,7 +14,7 @@ from spikeport.verify.conformance.verdict import Verdict
 
 PAGE = Path(__file__).parents[2] / "docs" / "capabilities.md"
 TEXT = PAGE.read_text(encoding="utf8")
-QUICK = ("reference", "norse", "snntorch", "spikingjelly")
+QUICK = tuple(n for n in registry.BUILT_IN if not n.startswith("lava"))
 FEW = ("lif_neurons", "subtract_if", "threshold", "leaky_readout", "refractory", "nested_loop")
 
 

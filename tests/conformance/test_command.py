@@ -134,3 +134,23 @@ def test_nested_graphs_are_nested() -> None:
     assert isinstance(inner, nir.NIRGraph)
     assert isinstance(inner.nodes["cell"], nir.NIRGraph)
     assert set(inner.nodes["cell"].nodes) == {"input", "one", "rec", "output"}
+
+
+def test_columns_of_another_environment_join_the_matrix(tmp_path: Path) -> None:
+    """They are not run again, and a file of other cases is refused."""
+    there = tmp_path / "there.json"
+    cases = {name: {"verdict": "refuses", "why": "said elsewhere"} for name in BUILDERS}
+    there.write_text(json.dumps([{"name": "norse", "versions": {"norse": "0"}, "cases": cases}]))
+    words = ["conformance", "--backend", "reference", "--backend", "norse"]
+    done = CliRunner().invoke(
+        app, [*words, "--measured", str(there), "--write", str(tmp_path / "page.md")]
+    )
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "page.md").read_text()
+    assert "- `norse`: norse 0" in text
+    assert "| `lif_neurons` | exact | refuses (1) |" in text
+    for broken in ("[1]", "no JSON", json.dumps([{"name": "x", "versions": {}, "cases": {}}])):
+        there.write_text(broken)
+        done = CliRunner().invoke(app, [*words, "--measured", str(there)])
+        assert done.exit_code == 2
+        assert str(there) in done.output

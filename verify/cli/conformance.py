@@ -1,5 +1,6 @@
 """spikeport conformance: every case on an engine, or on anybody's function of a NIR graph."""
 
+from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,13 @@ def conformance(
         float | None,
         typer.Option(help="of the numbers that a function computes in; default: float64's"),
     ] = None,
+    measured: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="what --json printed in another environment: its engines join the matrix and are "
+            "not run here; may be given several times"
+        ),
+    ] = None,
     write: Annotated[Path | None, typer.Option(help="a Markdown file for the matrix")] = None,
     cases: Annotated[
         Path | None, typer.Option(help="a folder: write the cases there as files, run nothing")
@@ -51,7 +59,9 @@ def conformance(
         fresh(write)
         if only:
             raise ConfigError("--write writes the whole matrix; leave --only out")
-    columns = [measured(told, names, epsilon) for told in backend or installed()]
+    there = {column.name: column for path in measured or [] for column in load(path, names)}
+    asked = backend or [name for name in installed(there)]
+    columns = [there.get(told) or judged(told, names, epsilon) for told in asked]
     if json:
         tell([column.facts() for column in columns])
     if write is not None:
@@ -67,14 +77,31 @@ def conformance(
         raise typer.Exit(1)
 
 
-def installed() -> list[str]:
-    """The engines that are there; the others are named."""
+def load(path: Path, names: tuple[str, ...]) -> "list[Column]":
+    """Columns from a file; ConfigError where it is not of these cases."""
+    from json import JSONDecodeError, loads
+
+    from ..conformance.page import Column
+
+    try:
+        found = [Column.of(facts) for facts in loads(path.read_text(encoding="utf8"))]
+    except (JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path} is not what --json prints: {error!r}") from None
+    for column in found:
+        if set(column.verdicts) != set(names):
+            raise ConfigError(f"{path}: {column.name!r} was measured on other cases; do it again")
+    return found
+
+
+def installed(elsewhere: Container[str]) -> list[str]:
+    """The engines that are there or were measured elsewhere; the others are named."""
     from ...backends import registry
 
     there = []
     for name in registry.known():
         try:
-            registry.get(name)
+            if name not in elsewhere:
+                registry.get(name)
             there.append(name)
         except BackendUnavailable as error:
             say(f"left out: {error}")
@@ -83,7 +110,7 @@ def installed() -> list[str]:
     return there
 
 
-def measured(told: str, names: tuple[str, ...], epsilon: float | None) -> "Column":
+def judged(told: str, names: tuple[str, ...], epsilon: float | None) -> "Column":
     """One subject on the cases."""
     from ...backends.conformance import make
     from ..conformance.page import Column

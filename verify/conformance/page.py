@@ -7,6 +7,7 @@ with the reasons by number.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...backends.conformance import make
 from .verdict import Verdict
@@ -36,6 +37,15 @@ class Column:
     name: str
     versions: Mapping[str, str] = field(default_factory=dict)
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> "Column":
+        """From what `facts` gave."""
+        verdicts = {
+            str(name): Verdict(told["verdict"], told["why"], told.get("layer"), told.get("step"))
+            for name, told in facts["cases"].items()
+        }
+        return cls(str(facts["name"]), dict(facts["versions"]), verdicts)
 
     @property
     def bad(self) -> tuple[str, ...]:
