@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from .chip_store import ChipMetadata
 from .errors import NetworkError
@@ -61,9 +61,10 @@ class Metadata(Section):
 
     schema_version: Literal[1] = Field(1, alias="schema")
     dt: float | None = None  # seconds
-    integrator: Literal["forward_euler"] = "forward_euler"
+    integrator: Literal["forward_euler", "exponential"] = "forward_euler"
     cuba_current: Literal["new", "old"] = "new"
     if_r: Literal["step", "ode"] | None = None
+    spike_amplitude: FiniteFloat = 1.0  # what is read is 1; another one is refused, not guessed
     timing: Literal["aligned", "pipelined"] = "aligned"
     back_edge_at_t0: Literal["bias", "nothing"] = "bias"
     back_edges: list[tuple[str, str]] | None = None
@@ -82,6 +83,8 @@ class Metadata(Section):
         told = self.model_dump(by_alias=True, mode="json")
         if self.chip is None:
             del told["chip"]
+        if self.spike_amplitude == 1:
+            del told["spike_amplitude"]
         told["nodes"] = {
             name: node.model_dump(mode="json", exclude_defaults=True)
             for name, node in self.nodes.items()

@@ -1,6 +1,7 @@
 """NIR's node types -> our nodes: field by field, with time constants turned into one step.
 
-Forward Euler with the network's dt. For v_leak = 0:
+Forward Euler with the network's dt (or exact for an input that stays for a step, where a decay is
+exp(-dt / tau) in place of 1 - dt / tau: `integrator`). For v_leak = 0:
     LIF      v = a v + g x            tau = dt / (1 - a), r = g / (1 - a)
     CubaLIF  u = c u + k x; v = ...   tau_syn = dt / (1 - c), w_in = k / (1 - c)
     IF       v = v + g x              r = g / dt
@@ -45,6 +46,7 @@ class Told:
     dt: float | None = None
     if_r: Literal["step", "ode"] | None = None
     reset: Literal["value", "subtract"] = "value"
+    integrator: Literal["forward_euler", "exponential"] = "forward_euler"
 
 
 def node_from(kind: str, fields: Fields, told: Told, about: NodeMetadata | None) -> Node:
@@ -253,15 +255,15 @@ def read_neuron(kind: str, fields: Fields, told: Told) -> Node:
         spiking = {"threshold": n["v_threshold"], "v_reset": v_reset, "reset": told.reset}
     if kind in ("I", "IF"):
         return Neuron(shape, frozen(1.0), gain_v=step_gain(n["r"], told), **spiking)
-    leak = per_step(n["tau_mem" if "tau_mem" in n else "tau"], told, kind)
+    keep, leak = per_step(n["tau_mem" if "tau_mem" in n else "tau"], told, kind)
     current: dict[str, Any] = {}
     if "tau_syn" in n:
-        forget = per_step(n["tau_syn"], told, kind)
+        hold, forget = per_step(n["tau_syn"], told, kind)
         w_in = n.get("w_in", frozen(1.0))
-        current = {"decay_u": frozen(1 - forget), "gain_u": frozen(w_in * forget)}
+        current = {"decay_u": hold, "gain_u": frozen(w_in * forget)}
     return Neuron(
         shape,
-        frozen(1 - leak),
+        keep,
         gain_v=frozen(n["r"] * leak),
         bias=frozen(n["v_leak"] * leak),
         **current,
@@ -269,8 +271,8 @@ def read_neuron(kind: str, fields: Fields, told: Told) -> Node:
     )
 
 
-def per_step(tau: Array, told: Told, kind: str) -> Array:
-    """dt / tau."""
+def per_step(tau: Array, told: Told, kind: str) -> tuple[Array, Array]:
+    """(what is kept of a state in one step, one minus that)."""
     if told.dt is None:
         raise NetworkError(
             f"{kind} has time constants in seconds, and nothing says how long a step is; "
@@ -278,7 +280,9 @@ def per_step(tau: Array, told: Told, kind: str) -> Array:
         )
     if not (tau > 0).all():
         raise NetworkError(f"time constant {brief(tau)} s is not positive")
-    return frozen(told.dt / tau)
+    if told.integrator == "exponential":
+        return frozen(np.exp(-told.dt / tau)), frozen(-np.expm1(-told.dt / tau))
+    return frozen(1 - told.dt / tau), frozen(told.dt / tau)
 
 
 def step_gain(r: Array, told: Told) -> Array:

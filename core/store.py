@@ -38,6 +38,22 @@ class Stated:
     if_r: Literal["step", "ode"] | None = None
     cuba_current: Literal["new", "old"] | None = None
     input_content: Literal["analogue", "spikes"] | None = None  # of every Input
+    integrator: Literal["forward_euler", "exponential"] | None = None
+
+    def items(self) -> dict[str, Any]:
+        """What is said."""
+        return {key: value for key, value in vars(self).items() if value is not None}
+
+
+CHANGES = {  # of a file, if it were read otherwise
+    "dt": "every decay and delay",
+    "reset": "the membrane after every spike",
+    "back_edge_at_t0": "the first step of every loop",
+    "if_r": "what every IF adds for its input",
+    "cuba_current": "the step at which every current arrives",
+    "input_content": "which part runs on a chip",
+    "integrator": "every decay and gain that comes from a time constant",
+}
 
 
 # --- reading ---------------------------------------------------------------------------------
@@ -71,10 +87,10 @@ def read(path: str | Path, stated: Stated | None = None) -> Network:
 
 def read_net(path: str | Path, stated: Stated) -> Network:
     """lava-dl's file says all but the seconds of a step."""
-    for key in ("reset", "back_edge_at_t0", "if_r", "cuba_current", "input_content"):
-        if getattr(stated, key) is not None:
+    for key, value in stated.items().items():
+        if key != "dt":
             raise NetworkError(
-                f"{path}: --{flag(key)} {getattr(stated, key)} is said of a .net file, whose "
+                f"{path}: --{flag(key)} {value} is said of a .net file, whose "
                 "neurons are Loihi's; leave it out"
             )
     return lavadl_read.read(path, stated.dt)
@@ -87,6 +103,7 @@ def foreign(stated: Stated) -> Metadata:
         back_edge_at_t0=stated.back_edge_at_t0 or "bias",
         if_r=stated.if_r,
         cuba_current=stated.cuba_current or "new",
+        integrator=stated.integrator or "forward_euler",
     )
 
 
@@ -94,7 +111,14 @@ def build(raw: RawGraph, told: Metadata, is_foreign: bool, stated: Stated) -> Ne
     """Nodes from fields, meaning from metadata."""
     if not is_foreign:
         told = completed(told, stated)
-    reading = Told(told.dt, told.if_r, (stated.reset if is_foreign else None) or "value")
+    if told.spike_amplitude != 1:
+        raise NetworkError(
+            f"its spikes are worth {told.spike_amplitude:g}, ours are worth 1: whatever hears a "
+            "spike would hear another number; multiply the weights that hear spikes by it and say "
+            "spike_amplitude 1"
+        )
+    reset = (stated.reset if is_foreign else None) or "value"
+    reading = Told(told.dt, told.if_r, reset, told.integrator)
     nodes: dict[str, Node] = {}
     for name, (kind, fields) in nodes_of(raw).items():
         try:
@@ -139,7 +163,7 @@ def build(raw: RawGraph, told: Metadata, is_foreign: bool, stated: Stated) -> Ne
 
 def completed(told: Metadata, stated: Stated) -> Metadata:
     """Our metadata; what the user says may fill a gap but not contradict it."""
-    for key in ("dt", "back_edge_at_t0", "if_r", "cuba_current"):
+    for key in ("dt", "back_edge_at_t0", "if_r", "cuba_current", "integrator"):
         said, written = getattr(stated, key), getattr(told, key)
         if said is None:
             continue
@@ -147,7 +171,8 @@ def completed(told: Metadata, stated: Stated) -> Metadata:
             told = told.model_copy(update={key: said})
         elif said != written:
             raise NetworkError(
-                f"--{flag(key)} {said} contradicts the file, which says {written}; leave it out"
+                f"--{flag(key)} {said} contradicts the file, which says {written}: "
+                f"{CHANGES[key]} would change; leave it out"
             )
     if stated.reset is not None:
         resets = {name: about.reset for name, about in told.nodes.items() if about.reset}
@@ -155,7 +180,7 @@ def completed(told: Metadata, stated: Stated) -> Metadata:
             if reset != stated.reset:
                 raise NetworkError(
                     f"--reset {stated.reset} contradicts the file: node {name!r} has reset "
-                    f"{reset}; leave it out"
+                    f"{reset}: {CHANGES['reset']} would change; leave it out"
                 )
     return told
 

@@ -16,6 +16,7 @@ from . import (
     quantise,
     reproduce,
     run,
+    schema,
     settings,
     setup,
     sweep,
@@ -50,6 +51,7 @@ app.command(name="doctor")(verb(setup.doctor))
 app.command(name="setup")(verb(setup.setup))
 app.command(name="architectures")(verb(architectures.architectures))
 app.command(name="settings")(verb(settings.settings))
+app.command(name="schema")(verb(schema.schema))
 app.command(name="sweep")(verb(sweep.sweep))
 app.command(name="reproduce")(verb(reproduce.reproduce))
 app.command(name="demo")(verb(demo.demo))

@@ -31,6 +31,10 @@ CubaCurrent = Annotated[
     typer.Option(help="CubaLIF: v uses this step's current, or the one before"),
 ]
 
+Integrator = Annotated[
+    Literal["forward_euler", "exponential"] | None,
+    typer.Option(help="decays of a foreign file: 1 - dt / tau, or exp(-dt / tau)"),
+]
 InputContent = Annotated[
     Literal["analogue", "spikes"] | None,
     typer.Option(help="what the inputs of a foreign file bring; spikes go straight to a chip"),
@@ -44,13 +48,14 @@ def stated(
     if_r: Literal["step", "ode"] | None,
     cuba_current: Literal["new", "old"] | None,
     input_content: Literal["analogue", "spikes"] | None,
+    integrator: Literal["forward_euler", "exponential"] | None,
 ) -> "Stated":
     """What the options say of a file."""
     from ...core.store import Stated
 
     if dt is not None and not dt > 0:
         raise ConfigError(f"--dt {dt}: a time step is a positive number of seconds")
-    return Stated(dt, reset, back_edge, if_r, cuba_current, input_content)
+    return Stated(dt, reset, back_edge, if_r, cuba_current, input_content, integrator)
 
 
 def named_arrays(given: list[str], network: "Network") -> dict[str, "Numbers"]:

@@ -7,7 +7,7 @@ import typer
 
 from ...core.errors import ConfigError
 from .base import Json, fresh, say, tell
-from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Reset, stated
+from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Integrator, Reset, stated
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,6 +44,7 @@ def fit(
     if_r: IfR = None,
     cuba_current: CubaCurrent = None,
     input_content: InputContent = None,
+    integrator: Integrator = None,
     json: Json = False,
 ) -> None:
     """Say whether a network fits a chip, and what is in the way if it does not."""
@@ -54,7 +55,9 @@ def fit(
 
     if out is not None:
         fresh(out, model)
-    network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current, input_content))
+    network = store.read(
+        model, stated(dt, reset, back_edge, if_r, cuba_current, input_content, integrator)
+    )
     if bits is not None and network.number_format == "loihi":
         raise ConfigError(f"--bits {bits}: {model} holds integers, and says their bits itself")
     found = judge(lowered(network), named(chip), chips, BITS if bits is None else bits)

@@ -8,7 +8,7 @@ import typer
 
 from ...core.errors import ConfigError, DataError
 from .base import Json, tell
-from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Reset, stated
+from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Integrator, Reset, stated
 
 if TYPE_CHECKING:
     from ...core.network import Network
@@ -24,6 +24,7 @@ def inspect(
     if_r: IfR = None,
     cuba_current: CubaCurrent = None,
     input_content: InputContent = None,
+    integrator: Integrator = None,
     json: Json = False,
 ) -> None:
     """Show what a file holds."""
@@ -34,7 +35,7 @@ def inspect(
     elif file.suffix in (".nir", ".net"):
         from ...core import store
 
-        said = stated(dt, reset, back_edge, if_r, cuba_current, input_content)
+        said = stated(dt, reset, back_edge, if_r, cuba_current, input_content, integrator)
         told = network(store.read(file, said), file)
     else:
         raise ConfigError(f"{file}: a .nir, .net, .npz or .ckpt file can be inspected")

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from .base import Json, Out, fresh, makeable, say, tell
-from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Reset, named_arrays, paths, stated
+from .files import (
+    BackEdge,
+    CubaCurrent,
+    Dt,
+    IfR,
+    InputContent,
+    Integrator,
+    Reset,
+    named_arrays,
+    paths,
+    stated,
+)
 
 if TYPE_CHECKING:
     from ..quantisation import Cost
@@ -43,6 +54,7 @@ def quantise(
     if_r: IfR = None,
     cuba_current: CubaCurrent = None,
     input_content: InputContent = None,
+    integrator: Integrator = None,
     json: Json = False,
 ) -> None:
     """Choose integers for a network on calibration data, write them, say what they cost."""
@@ -60,7 +72,9 @@ def quantise(
         makeable(report)
         ready()
     options = Options(method, bits, percentile, equalise, correct_bias)
-    network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current, input_content))
+    network = store.read(
+        model, stated(dt, reset, back_edge, if_r, cuba_current, input_content, integrator)
+    )
     data = checked_inputs(network, named_arrays(calibrate, network))
     other = checked_inputs(network, named_arrays(test, network)) if test else data
     run = by_emulator()

@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from .base import Json, Out, fresh, say, tell
-from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Reset, named_arrays, paths, stated
+from .files import (
+    BackEdge,
+    CubaCurrent,
+    Dt,
+    IfR,
+    InputContent,
+    Integrator,
+    Reset,
+    named_arrays,
+    paths,
+    stated,
+)
 
 
 def run(
@@ -27,6 +38,7 @@ def run(
     if_r: IfR = None,
     cuba_current: CubaCurrent = None,
     input_content: InputContent = None,
+    integrator: Integrator = None,
     calibrate: Annotated[
         list[str] | None,
         typer.Option(help="X.npy [T, B, *shape], for engines that run the chip's integers"),
@@ -42,7 +54,9 @@ def run(
     from ..rename import as_original
 
     fresh(out, model, *paths(input_, calibrate))
-    network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current, input_content))
+    network = store.read(
+        model, stated(dt, reset, back_edge, if_r, cuba_current, input_content, integrator)
+    )
     inputs = checked_inputs(network, named_arrays(input_, network))
     calibration = None
     if calibrate:

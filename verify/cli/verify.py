@@ -10,7 +10,18 @@ import typer
 
 from ...core.errors import CheckpointError, ConfigError
 from .base import Json, makeable, people_watch, say, tell
-from .files import BackEdge, CubaCurrent, Dt, IfR, InputContent, Reset, data_set, first, stated
+from .files import (
+    BackEdge,
+    CubaCurrent,
+    Dt,
+    IfR,
+    InputContent,
+    Integrator,
+    Reset,
+    data_set,
+    first,
+    stated,
+)
 
 if TYPE_CHECKING:
     from ...core.network import Network
@@ -46,6 +57,7 @@ def verify(
     if_r: IfR = None,
     cuba_current: CubaCurrent = None,
     input_content: InputContent = None,
+    integrator: Integrator = None,
     json: Json = False,
 ) -> None:
     """Say with proof whether a network is still the one that was trained, on every engine."""
@@ -56,7 +68,9 @@ def verify(
     from ..run import verify as verify_
 
     makeable(out)
-    network = store.read(model, stated(dt, reset, back_edge, if_r, cuba_current, input_content))
+    network = store.read(
+        model, stated(dt, reset, back_edge, if_r, cuba_current, input_content, integrator)
+    )
     requests = [Request.parse(text.strip()) for text in backends.split(",") if text.strip()]
     if not requests:
         raise ConfigError("--backends names no engine; there is spikeport backends")
