@@ -1,9 +1,12 @@
 """A file of another library, read by a dialect that is named or found from evidence."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from ...core import store
 from ...core.errors import ConfigError, NetworkError, SpikeportError
@@ -11,13 +14,14 @@ from ...core.hdf5 import RawGraph, Reader
 from ...core.metadata import KEY
 from ...core.nested import flattened, nodes_of
 from ...core.network import Meaning, Network
-from ...core.nir_read import Told, node_from
+from ...core.nir_read import Told, node_from, refuse_short
 from ...core.nodes import Delay, Node
 from ...core.schedule import compile
 from .base import NEURONS, SPIKING, Dialect, NotMine, Reading, populations
 from .table import DIALECTS
 
 AUTO = "auto"
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -62,15 +66,18 @@ def read(raw: RawGraph, dialect: Dialect, dt: float | None, said: Mapping[str, s
         missing = {"r", *(("v_threshold",) if kind in SPIKING else ())} - set(fields)
         if missing:
             raise NetworkError(f"node {name!r}: type {kind}: no field {', '.join(sorted(missing))}")
-    reading = Reading(dialect.dt(raw, dt), answered(raw, dialect, said), looped(raw))
+    reading = Reading(
+        understood(lambda: dialect.dt(raw, dt), dialect), answered(raw, dialect, said), looped(raw)
+    )
     for question in asked(raw, dialect):
         if question.name not in said and question.default is not None:
             reading.note(f"{question.about}: {question.default} ({question.option()})")
-    flat = dialect.mended(raw, reading)
+    flat = understood(lambda: dialect.mended(raw, reading), dialect)
     nodes: dict[str, Node] = {}
     for name, (kind, fields) in nodes_of(flat).items():
         try:
-            nodes[name] = node(kind, fields, name, dialect, reading)
+            made = partial(node, kind, fields, name, dialect, reading)
+            nodes[name] = understood(made, dialect)
         except SpikeportError as error:
             raise type(error)(f"node {name!r}: {error}") from None
     edges = list(flat.edges)
@@ -91,8 +98,22 @@ def read(raw: RawGraph, dialect: Dialect, dt: float | None, said: Mapping[str, s
 def node(kind: str, fields: Any, name: str, dialect: Dialect, reading: Reading) -> Node:
     """A population by the dialect, everything else as NIR has it."""
     if kind in NEURONS:
-        return dialect.neuron(kind, fields, name, reading)
+        population = dialect.neuron(kind, fields, name, reading)
+        refuse_short(population, Told(reading.dt))
+        return population
     return node_from(kind, fields, Told(reading.dt), None)
+
+
+def understood(read: Callable[[], Read], dialect: Dialect) -> Read:
+    """What a dialect makes of a file; a damaged one makes numpy complain in many ways."""
+    try:
+        with np.errstate(all="ignore"):  # what is not finite is refused by the network
+            return read()
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError, ArithmeticError) as error:
+        if isinstance(error, SpikeportError):
+            raise
+        what = f"field {error} is missing" if isinstance(error, KeyError) else str(error)
+        raise NetworkError(f"cannot be read as {dialect.title} writes: {what}") from None
 
 
 def asked(raw: RawGraph, dialect: Dialect) -> list[Any]:
@@ -151,11 +172,11 @@ def found(raw: RawGraph, dt: float | None, said: Mapping[str, str]) -> Imported:
     against: dict[str, str] = {}
     for name, dialect in DIALECTS.items():
         try:
-            fitting[name] = dialect.fits(raw)
+            fitting[name] = understood(partial(dialect.fits, raw), dialect)
         except NotMine as why:
             against[name] = str(why)
-        except (SpikeportError, KeyError, ValueError, IndexError, ZeroDivisionError) as error:
-            against[name] = f"cannot be read so: {error}"
+        except SpikeportError as error:
+            against[name] = str(error)
     if not fitting:
         reasons = "; ".join(f"{name}: {why}" for name, why in against.items())
         raise NetworkError(f"no dialect shows in this file ({reasons}); say --dialect NAME")

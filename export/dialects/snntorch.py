@@ -32,8 +32,15 @@ GRADED = Question("graded_spikes_factor", "what a spike counts", ("1",), "1")
 
 
 def forgotten(tau: Numbers) -> Array:
-    """beta of a time constant."""
-    return undone(tau, lambda beta: DT / (1 - beta), 1 - DT / np.asarray(tau))
+    """beta of a time constant, clipped as snnTorch does when it steps, and not when it writes."""
+    with np.errstate(all="ignore"):
+        return frozen(np.clip(undone(tau, wrote, 1 - DT / np.asarray(tau)), 0, 1))
+
+
+def wrote(beta: Numbers) -> Numbers:
+    """The exporter's formula, in its number type."""
+    tau: Numbers = DT / (1 - beta)
+    return tau
 
 
 def neuron(kind: str, fields: Fields, name: str, reading: Reading) -> Neuron:

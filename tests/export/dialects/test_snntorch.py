@@ -90,6 +90,19 @@ def test_random_chains(seed: int, reset: str, tmp_path: Path) -> None:
     assert found.dialect.name == "snntorch" and "tau / 1e-4" in found.evidence[0]
 
 
+@pytest.mark.parametrize("reset", ["value", "none"])
+def test_decays_are_clipped_as_the_model_clips_them(reset: str, tmp_path: Path) -> None:
+    """A beta that training has moved below 0 is written as it is, and not run so."""
+    torch.manual_seed(0)
+    beta = torch.tensor([-0.3, 0.0, 0.2, 0.5, 0.9, 0.999])
+    lif = snn.Leaky(
+        beta, threshold=torch.ones(6), reset_mechanism=RESETS[reset], init_hidden=True, output=True
+    )
+    model = nn.Sequential(nn.Flatten(), nn.Linear(6, 6), lif)
+    path = exported(model, tmp_path / "theirs.nir")
+    agree(path, in_double(model), KINDS, run, "snntorch", reset=reset)
+
+
 def test_the_reset_must_be_said(tmp_path: Path) -> None:
     path = exported(chain(0, "subtract"), tmp_path / "theirs.nir")
     for dialect in ("snntorch", "auto"):
