@@ -4,7 +4,11 @@ import importlib
 import sys
 
 BENCHES = ("engines", "emulator", "neurons", "training", "memory", "export")
-LONG = ("quantisation", "emulator-gpu")  # many minutes, or a GPU: only when asked for by name
+LONG = (
+    "quantisation",
+    "verification",
+    "emulator-gpu",
+)  # many minutes, or a GPU: only when asked for by name
 
 
 def main() -> int:

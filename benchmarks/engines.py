@@ -20,8 +20,8 @@ STEPS, BATCH = 4, 64
 ENGINES = ("reference", "norse", "lava-float")
 
 
-def network() -> Network:
-    """The net."""
+def network(width: int = 16) -> Network:
+    """The net. width: channels of its first convolution; the second has twice as many."""
     random = np.random.default_rng(0)
 
     def conv(out: int, into: int) -> Conv:
@@ -34,14 +34,14 @@ def network() -> Network:
 
     nodes: dict[str, Node] = {
         "in": Input((1, 28, 28)),
-        "conv1": conv(16, 1),
-        "lif1": lif(16, 28, 28),
+        "conv1": conv(width, 1),
+        "lif1": lif(width, 28, 28),
         "pool1": AvgPool2d((2, 2), (2, 2)),
-        "conv2": conv(32, 16),
-        "lif2": lif(32, 14, 14),
+        "conv2": conv(2 * width, width),
+        "lif2": lif(2 * width, 14, 14),
         "pool2": AvgPool2d((2, 2), (2, 2)),
         "flat": Flatten(),
-        "fc": Linear(frozen(random.normal(0, 0.05, (10, 1568)))),
+        "fc": Linear(frozen(random.normal(0, 0.05, (10, 98 * width)))),
         "out": Output((10,)),
     }
     names = list(nodes)

@@ -21,6 +21,9 @@ from .nodes import (
 )
 
 
+WINDOWS = 1 << 20  # numbers in the windows of a convolution that are gathered at once
+
+
 def linear(node: Linear, x: Array) -> Array:
     """[B, in] -> [B, out]."""
     y: Array = x @ node.weight.T
@@ -45,18 +48,22 @@ def conv2d(
     dilation: Any,
     groups: int,
 ) -> Array:
-    """Cross-correlation; weight [O, C/g, y, x], x [B, C, y, x] -> [B, O, y, x]."""
+    """Cross-correlation; weight [O, C/g, y, x], x [B, C, y, x] -> [B, O, y, x]. A few samples at
+    a time, so that their windows stay in the cache."""
     seen = windows(x, weight.shape[2:], stride, padding, dilation)  # [B, C, Y, X, ky, kx]
     batch, channels, rows, columns = seen.shape[:4]
     per_in, per_out = channels // groups, weight.shape[0] // groups
-    y = np.empty((weight.shape[0], batch * rows * columns))
+    y = np.empty((batch, weight.shape[0], rows, columns))
+    few = max(1, WINDOWS // max(seen[:1].size // groups, 1))
     for g in range(groups):
-        out = slice(g * per_out, (g + 1) * per_out)
-        heard = as_columns(seen[:, g * per_in : (g + 1) * per_in])
-        np.matmul(weight[out].reshape(per_out, -1), heard, out=y[out])
+        out, into = (slice(g * n, (g + 1) * n) for n in (per_out, per_in))
+        kernel = weight[out].reshape(per_out, -1)
+        for lo in range(0, batch, few):
+            made = kernel @ as_columns(seen[lo : lo + few, into])
+            y[lo : lo + few, out] = made.reshape(per_out, -1, rows, columns).swapaxes(0, 1)
     if bias is not None:
-        y += bias[:, None]
-    return np.ascontiguousarray(y.reshape(-1, batch, rows, columns).transpose(1, 0, 2, 3))
+        y += bias[:, None, None]
+    return y
 
 
 def as_columns(seen: Array) -> Array:
@@ -66,7 +73,7 @@ def as_columns(seen: Array) -> Array:
     found = np.empty((channels, ky, kx, batch, rows, columns))
     for j in range(ky):
         for i in range(kx):
-            found[:, j, i] = seen[..., j, i].transpose(1, 0, 2, 3)
+            found[:, j, i] = seen[..., j, i].swapaxes(0, 1)
     return found.reshape(channels * ky * kx, -1)
 
 
