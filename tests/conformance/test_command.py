@@ -154,3 +154,18 @@ def test_columns_of_another_environment_join_the_matrix(tmp_path: Path) -> None:
         done = CliRunner().invoke(app, [*words, "--measured", str(there)])
         assert done.exit_code == 2
         assert str(there) in done.output
+
+
+def test_importers_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example: Norse's own importer keeps an IF, and loses a reset value."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "examples"))
+    words = ["--backend", "importers:norse", "--epsilon", "1.2e-7"]
+    found = told(*words, *only("if_neurons", "cuba_neurons", "reset_to_value", "delay"), code=1)
+    said = {name: facts["verdict"] for name, facts in found.items()}
+    assert said["if_neurons"] == said["cuba_neurons"] == "exact"
+    assert said["reset_to_value"] == "WRONG"
+
+
+def test_what_a_function_prints_is_no_answer() -> None:
+    found = told("--backend", "others:talkative", *only("lif_neurons"))
+    assert found["lif_neurons"]["verdict"] == "exact"

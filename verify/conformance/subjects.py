@@ -5,8 +5,10 @@ what core.interpreter says of it, and what the subject says. Whatever it raises 
 refusal.
 """
 
+import contextlib
 import importlib
 import inspect
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -161,7 +163,8 @@ class Function:
         told = {"dt": network.meaning.dt} if "dt" in inspect.signature(self.run).parameters else {}
         x = next(iter(given.values())) if len(given) == 1 else given
         try:
-            found = self.run(as_graph(network, case.nested), x, **told)
+            with contextlib.redirect_stdout(sys.stderr):  # stdout is for machines
+                found = self.run(as_graph(network, case.nested), x, **told)
         except Exception as error:
             return Verdict("refuses", f"{type(error).__name__}: {error}")
         got = recorded(found, network)
