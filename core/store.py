@@ -332,10 +332,25 @@ def write(network: Network, path: str | Path) -> None:
     write_graph(to_nir(network), path)
 
 
-def write_graph(graph: nir.NIRGraph, path: str | Path) -> None:
-    """Write a graph of to_nir's, whole or not at all."""
+def write_graph(graph: nir.NIRGraph, path: str | Path, nir_version: str | None = None) -> None:
+    """Write a graph of to_nir's, whole or not at all. nir_version: '1.0.4' for readers up to that
+    one, which know no v_reset; NetworkError if a node needs one."""
+    told = graph.to_dict()
+    if nir_version is not None:
+        told |= {"nodes": {n: without_v_reset(n, node) for n, node in told["nodes"].items()}}
     with written_whole(path) as part:
-        hdf5_write.write(part, nir.version, graph.to_dict())
+        hdf5_write.write(part, nir_version or nir.version, told)
+
+
+def without_v_reset(name: str, node: dict[str, Any]) -> dict[str, Any]:
+    """A node as nir up to 1.0.4 reads it: such readers reset to 0."""
+    values = np.asarray(node.get("v_reset", 0))
+    if values.any():
+        raise NetworkError(
+            f"node {name!r} resets to {float(values[values != 0][0]):g}, and files of nir 1.0.4 "
+            "have no v_reset: its readers would reset to 0; write it for a newer nir"
+        )
+    return {key: value for key, value in node.items() if key != "v_reset"}
 
 
 def plainly_readable(path: str | Path) -> str | None:

@@ -411,3 +411,23 @@ def contents(path: Path) -> dict[str, Any]:
             lambda name, item: found.update({name: item[()]}) if hasattr(item, "shape") else None
         )
     return found
+
+
+def test_files_for_an_older_nir(tmp_path: Path) -> None:
+    """No v_reset, and the same network to us."""
+    path = tmp_path / "a.nir"
+    store.write_graph(store.to_nir(small()), path, "1.0.4")
+    with h5py.File(path) as file:
+        assert set(file["node/nodes/lif"]) == {"type", "tau", "r", "v_leak", "v_threshold"}
+        assert file["version"][()] == b"1.0.4"
+    assert store.digest(store.read(path)) == store.digest(small())
+    assert store.plainly_readable(path) is None
+
+
+def test_an_older_nir_knows_no_reset_value(tmp_path: Path) -> None:
+    nodes = dict(small().nodes)
+    nodes["lif"] = Neuron((3,), frozen(0.9), frozen(1.0), v_reset=frozen([0, 0.5, 0]))
+    graph = store.to_nir(small().changed(nodes=nodes))
+    with pytest.raises(NetworkError, match=r"'lif' resets to 0\.5, .*no v_reset"):
+        store.write_graph(graph, tmp_path / "a.nir", "1.0.4")
+    assert not list(tmp_path.iterdir())

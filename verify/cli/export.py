@@ -1,7 +1,7 @@
 """spikeport export: a checkpoint, or a network file of lava-dl's, in; a .nir file out."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -25,6 +25,10 @@ def export(
         ),
     ] = None,
     dt: Annotated[float, typer.Option(help="seconds a time step")] = 1e-3,
+    nir_version: Annotated[
+        Literal["1.0.4"] | None,
+        typer.Option(help="for readers up to that nir (Sinabs'): no v_reset, which must be 0"),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Lower a trained network to a NIR graph: norms folded, pools and shapes checked. One that
@@ -45,7 +49,7 @@ def export(
             + "; ".join(unlike)
         )
     graph = store.to_nir(lowered.network)
-    store.write_graph(graph, out)
+    store.write_graph(graph, out, nir_version)
     check = store.plainly_typed(graph)
     report(out, lowered, unlike, check, json)
 
