@@ -20,7 +20,6 @@ from .nodes import (
     SumPool2d,
 )
 
-
 WINDOWS = 1 << 20  # numbers in the windows of a convolution that are gathered at once
 
 
