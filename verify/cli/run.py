@@ -45,9 +45,10 @@ def run(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Run a network and write outputs, spikes and states to an .npz file."""
+    """Run a network and write outputs, spikes and states: to an .npz file, or, where --out ends
+    in .nir, as NIR data."""
     from ...backends import registry
-    from ...core import store
+    from ...core import nir_data, store
     from ...core.recording import checked_inputs
     from ..emulated import by_emulator
     from ..prepare import prepare
@@ -68,7 +69,10 @@ def run(
         got = session.run(inputs, wanted)
     about = {"model": str(model), **digests(model, network)}
     recording = as_original(got, prepared.network, network, about)
-    recording.save(out)
+    if out.suffix == ".nir":
+        nir_data.write(recording, out, network.meaning.dt)
+    else:
+        recording.save(out)
     if json:
         tell({name: list(array.shape) for name, array in recording.arrays().items()})
         return
