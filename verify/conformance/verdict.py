@@ -41,7 +41,8 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Promise:
-    """What a subject is held to. integers: its numbers are the chip's, so states count too."""
+    """What a subject is held to. integers: its numbers are the chip's, so its states are held to
+    the bit, but for those that the host holds in real numbers."""
 
     agreement: Agreement = "spikes"
     epsilon: float = float(np.finfo(np.float64).eps)
@@ -122,7 +123,9 @@ def without_flips(network: Network, wanted: Recording, got: Recording, promise: 
             there = getattr(wanted, group).get(name)
             if there is None:
                 continue
-            limit = 0.0 if promise.integers else max(STATES, COARSE * promise.epsilon)
+            # beside the chip's integers stands the host's part, in real numbers like any other
+            whole = promise.integers and there.dtype.kind in "iu"
+            limit = 0.0 if whole else max(STATES, COARSE * promise.epsilon)
             off = ~(
                 np.abs(np.asarray(values, np.float64) - there)
                 <= limit * np.maximum(1, np.abs(there))
