@@ -5,6 +5,7 @@ import pytest
 
 from spikeport.backends.conformance import make
 from spikeport.core import interpreter
+from spikeport.core.arrays import Numbers
 from spikeport.core.recording import Recording
 from spikeport.core.schedule import compile
 from spikeport.verify.conformance.verdict import Promise, judge
@@ -23,7 +24,7 @@ def recorded(v: dict[str, np.ndarray]) -> Recording:
 )
 def test_states_beside_integers(dtype: type, off: float, word: str) -> None:
     case = make("leaky_readout")
-    there = np.ones((12, 3, 4), dtype)
+    there: Numbers = np.ones((12, 3, 4), dtype)
     wanted, got = recorded({"read": there}), recorded({"read": (there + off).astype(dtype)})
     found = judge(case.network, case.inputs, wanted, got, Promise("bit_exact", 0.0, True))
     assert found.word == word, found
