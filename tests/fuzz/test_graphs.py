@@ -10,7 +10,7 @@ import pytest
 from spikeport.backends import registry
 from spikeport.backends.loihi.engine import Loihi
 from spikeport.core import interpreter, store
-from spikeport.core.errors import NetworkError
+from spikeport.core.errors import NetworkError, QuantisationError
 from spikeport.core.network import Network
 from spikeport.core.schedule import compile
 from spikeport.verify.prepare import prepare
@@ -42,7 +42,15 @@ def hold(grow: Grow, first: int, count: int, path: Path) -> tuple[Counter[str], 
         assert store.digest(again) == store.digest(network), seed
         assert (again.edges, again.meaning) == (network.edges, network.meaning), seed
         inputs = signals(network, np.random.default_rng(seed), 4, 2)
-        same(definition(network, inputs), definition(again, inputs))
+        try:
+            wanted = definition(network, inputs)
+        except QuantisationError as error:  # a current past 32 bits: then of the file's, too
+            with pytest.raises(QuantisationError) as found:
+                definition(again, inputs)
+            assert str(found.value) == str(error), seed
+            ends["refused by both"] += 1
+            continue
+        same(wanted, definition(again, inputs))
         ends["same"] += 1
         kinds |= {node.kind for node in network.nodes.values()}
     return ends, kinds
