@@ -92,7 +92,10 @@ def test_conformance_cases(name: str, where: str) -> None:
         there, here_too = getattr(wanted, group), getattr(got, group)
         assert set(there) == set(here_too)
         for node, values in there.items():
-            assert np.array_equal(values, here_too[node]), (group, node)
+            if values.dtype.kind == "f":  # a population on the host, which sums chunk by chunk
+                assert np.allclose(values, here_too[node], rtol=0, atol=1e-9), (group, node)
+            else:
+                assert np.array_equal(values, here_too[node]), (group, node)
     for node, values in wanted.outputs.items():  # a readout on the host sums chunk by chunk
         np.testing.assert_allclose(got.outputs[node], values, rtol=1e-12, atol=1e-12)
     assert got.header["loihi"]["device"] == where.removeprefix("torch:")
