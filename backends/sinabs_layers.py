@@ -6,7 +6,6 @@ step, decays in place of float32 time constants, a strict threshold as the next 
 synaptic current decays what arrives at once, so that it is handed the drive over that decay.
 """
 
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -16,40 +15,8 @@ from sinabs.activation import MembraneReset, MembraneSubtract, SingleSpike
 from torch import nn
 
 from ..core.errors import UnsupportedNode
-from ..core.network import Network
 from ..core.nodes import Neuron
-from .protocol import Capabilities, check
-from .torch_graph import EPSILON, MAPS, Tensor, TorchSession, tensor
-
-KINDS = MAPS | frozenset("I LI IF LIF CubaLI CubaLIF".split())
-
-
-class Sinabs:
-    """Sinabs' layers."""
-
-    name = "sinabs"
-
-    def capabilities(self) -> Capabilities:
-        """Reset to 0: MembraneReset would add another value to every neuron at every step."""
-        return Capabilities(
-            nodes=KINDS,
-            epsilon=EPSILON,
-            gain="one",
-            cuba_gain="one",
-            v_reset=False,
-            refractory=False,
-            membrane_bias=frozenset(),
-            agreement="spikes",
-        )
-
-    def versions(self) -> dict[str, str]:
-        """The packages that do the work."""
-        return {name: version(name) for name in ("sinabs", "torch")}
-
-    def open(self, network: Network) -> TorchSession:
-        """Make a layer of every population."""
-        check(network, self.capabilities(), self.name)
-        return TorchSession(self, network, Population)
+from .torch_graph import PLAIN, Tensor, TorchBackend, tensor
 
 
 class Population:
@@ -117,3 +84,12 @@ def threshold_of(node: Neuron) -> Any:
 def everywhere(node: Neuron, values: Any) -> torch.Tensor:
     """One number for each neuron: torch would round a single one to the float32 of the spikes."""
     return tensor(np.broadcast_to(values, node.shape))
+
+
+class Sinabs(TorchBackend):
+    """Sinabs' layers. Reset to 0: MembraneReset would add another value to every neuron at every
+    step."""
+
+    name = "sinabs"
+    able = PLAIN
+    cell = Population

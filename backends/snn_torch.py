@@ -9,7 +9,7 @@ loops. Two properties of the modules decide how a reset is said:
   threshold / decay at once: exact for an IF, and for networks that mean just that.
 """
 
-from importlib.metadata import version
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,42 +17,11 @@ import snntorch
 import torch
 
 from ..core.errors import UnsupportedNode
-from ..core.network import Network
 from ..core.nodes import Neuron
-from .protocol import Capabilities, check
-from .torch_graph import EPSILON, MAPS, Tensor, TorchSession, tensor
+from .torch_graph import PLAIN, Tensor, TorchBackend, tensor
 
-KINDS = MAPS | frozenset("Threshold I LI IF LIF CubaLI CubaLIF".split())
 CLOSE = 1e-12  # relative: how near a reset amount must lie to threshold / decay
 How = Literal["none", "zero", "subtract", "late subtract"]
-
-
-class SnnTorch:
-    """snnTorch 1.0's neurons."""
-
-    name = "snntorch"
-
-    def capabilities(self) -> Capabilities:
-        """Whatever Leaky and Synaptic can say."""
-        return Capabilities(
-            nodes=KINDS,
-            epsilon=EPSILON,
-            gain="one",
-            cuba_gain="one",
-            v_reset=False,
-            refractory=False,
-            membrane_bias=frozenset(),
-            agreement="spikes",
-        )
-
-    def versions(self) -> dict[str, str]:
-        """The packages that do the work."""
-        return {name: version(name) for name in ("snntorch", "torch")}
-
-    def open(self, network: Network) -> TorchSession:
-        """Make a module of every population."""
-        check(network, self.capabilities(), self.name)
-        return TorchSession(self, network, Population)
 
 
 def reset_of(name: str, node: Neuron) -> How:
@@ -131,3 +100,11 @@ class Population:
     def current(self) -> Tensor | None:
         """See torch_graph.Cell."""
         return None if self.node.decay_u is None else self.module.syn
+
+
+class SnnTorch(TorchBackend):
+    """snnTorch 1.0's neurons."""
+
+    name = "snntorch"
+    able = replace(PLAIN, nodes=PLAIN.nodes | {"Threshold"})
+    cell = Population

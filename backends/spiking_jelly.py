@@ -6,48 +6,15 @@ threshold is infinite. Every number is one for the whole population.
 """
 
 import math
-from importlib.metadata import version
+from dataclasses import replace
 from typing import Any
 
 import torch
 from spikingjelly.activation_based import neuron
 
 from ..core.errors import UnsupportedNode
-from ..core.network import Network
 from ..core.nodes import Neuron
-from .protocol import Capabilities, check
-from .torch_graph import EPSILON, MAPS, Tensor, TorchSession
-
-KINDS = MAPS | frozenset("I LI IF LIF CubaLI CubaLIF".split())
-
-
-class SpikingJelly:
-    """SpikingJelly 2.0's neurons."""
-
-    name = "spikingjelly"
-
-    def capabilities(self) -> Capabilities:
-        """One number a population, no leak potential."""
-        return Capabilities(
-            nodes=KINDS,
-            epsilon=EPSILON,
-            gain="one",
-            cuba_gain="one",
-            v_reset=False,
-            refractory=False,
-            membrane_bias=frozenset(),
-            uniform=frozenset(Neuron.arrays),
-            agreement="spikes",
-        )
-
-    def versions(self) -> dict[str, str]:
-        """The packages that do the work."""
-        return {name: version(name) for name in ("spikingjelly", "torch")}
-
-    def open(self, network: Network) -> TorchSession:
-        """Make a node of every population."""
-        check(network, self.capabilities(), self.name)
-        return TorchSession(self, network, Population)
+from .torch_graph import PLAIN, Tensor, TorchBackend
 
 
 class Population:
@@ -102,3 +69,11 @@ def threshold_of(node: Neuron) -> float:
         return math.inf
     told = float(node.threshold)
     return told if node.compare == ">=" else math.nextafter(told, math.inf)
+
+
+class SpikingJelly(TorchBackend):
+    """SpikingJelly 2.0's neurons: one number a population."""
+
+    name = "spikingjelly"
+    able = replace(PLAIN, uniform=frozenset(Neuron.arrays))
+    cell = Population

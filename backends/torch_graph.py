@@ -7,6 +7,7 @@ libraries whose modules take one step.
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
+from importlib.metadata import version
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,7 +34,7 @@ from ..core.nodes import (
 )
 from ..core.recording import Recording, checked_inputs, wanted_nodes
 from ..core.schedule import compile
-from .protocol import Backend, Closing, header
+from .protocol import Backend, Capabilities, Closing, check, header
 
 Tensor = torch.Tensor
 MAPS = frozenset(
@@ -41,6 +42,16 @@ MAPS = frozenset(
     "Delay".split()
 )
 EPSILON = float(torch.finfo(torch.float64).eps)
+PLAIN = Capabilities(  # what the libraries have in common: reset to 0, and no gains
+    nodes=MAPS | frozenset("I LI IF LIF CubaLI CubaLIF".split()),
+    epsilon=EPSILON,
+    gain="one",
+    cuba_gain="one",
+    v_reset=False,
+    refractory=False,
+    membrane_bias=frozenset(),
+    agreement="spikes",
+)
 
 
 class Cell(Protocol):
@@ -64,6 +75,28 @@ class Cell(Protocol):
 
 
 MakeCell = Callable[[str, Neuron], Cell]
+
+
+class TorchBackend:
+    """An engine whose populations are a library's own modules. name: of the engine and of the
+    library's package. able: what it runs. cell: makes a population."""
+
+    name: str
+    able: Capabilities
+    cell: MakeCell
+
+    def capabilities(self) -> Capabilities:
+        """What it runs."""
+        return self.able
+
+    def versions(self) -> dict[str, str]:
+        """The packages that do the work."""
+        return {name: version(name) for name in (self.name, "torch")}
+
+    def open(self, network: Network) -> "TorchSession":
+        """Make a module of every population."""
+        check(network, self.able, self.name)
+        return TorchSession(self, network, self.cell)
 
 
 class TorchSession(Closing):
