@@ -78,19 +78,13 @@ def lower(
     graph = traced(whole)
     sample = torch.zeros(steps_of(whole) or 1, 1, *input_shape, dtype=torch.float64)
     builder = Builder(whole, shapes(whole, graph, sample), content)
-    for node in graph.nodes:
-        try:
-            builder.add(node)
-        except SpikeportError as error:
-            raise type(error)(f"{described(node)}: {error}") from None
-    meaning = Meaning(
+    network = builder.grown(
+        graph,
         dt=dt,
         readout=readout or getattr(model, "readout", None),
         steps=steps or steps_of(whole),
         trained_digest=trained_digest(model),
-        back_edges=tuple(sorted(builder.back)) or None,
     )
-    network = Network(builder.nodes, tuple(builder.edges), meaning, builder.origin)
     held_against(whole, network)
     return network
 
@@ -112,6 +106,18 @@ class Builder:
         self.origin: dict[str, None] = {}
         self.back: list[Edge] = []
         self.neurons: dict[int, str] = {}
+
+    def grown(self, graph: fx.Graph, **meaning: Any) -> Network:
+        """The network of all operations; an error names the one and its source line. meaning: of
+        `Meaning`, all but the back edges."""
+        for node in graph.nodes:
+            try:
+                self.add(node)
+            except SpikeportError as error:
+                raise type(error)(f"{described(node)}: {error}") from None
+        back = tuple(sorted(self.back)) or None
+        whole = Meaning(back_edges=back, **meaning)
+        return Network(self.nodes, tuple(self.edges), whole, self.origin)
 
     def add(self, node: fx.Node) -> None:
         """Take in one operation."""

@@ -10,8 +10,8 @@ from torch import fx, nn
 
 from ....core import interpreter
 from ....core.arrays import Array, Numbers, Shape, frozen
-from ....core.errors import DataError, NetworkError, SpikeportError, UnsupportedNode
-from ....core.network import Meaning, Network, Readout
+from ....core.errors import DataError, NetworkError, UnsupportedNode
+from ....core.network import Network, Readout
 from ....core.nodes import Linear, Node, Output, Scale
 from ....core.schedule import compile
 from ....trainer.checkpoint import trained_digest
@@ -75,19 +75,9 @@ def twin(
     watch.watched()
     rested(whole)
     builder = TheirBuilder(whole, watch, content)
-    for node in graph.nodes:
-        try:
-            builder.add(node)
-        except SpikeportError as error:
-            raise type(error)(f"{described(node)}: {error}") from None
-    meaning = Meaning(
-        dt=dt,
-        readout=readout,
-        steps=steps,
-        trained_digest=trained_digest(model),
-        back_edges=tuple(sorted(builder.back)) or None,
+    network = builder.grown(
+        graph, dt=dt, readout=readout, steps=steps, trained_digest=trained_digest(model)
     )
-    network = Network(builder.nodes, tuple(builder.edges), meaning, builder.origin)
     made = Twin(whole, builder, network, loop)
     held_against(made)
     return made
