@@ -9,6 +9,7 @@ import numpy as np
 from ...core.arrays import Array, Numbers, frozen
 from ...core.errors import NetworkError
 from ...core.hdf5 import RawGraph
+from ...core.nir_read import numbers
 from ...core.nodes import Neuron
 
 Fields = Mapping[str, Any]
@@ -89,10 +90,7 @@ def number(fields: Fields, name: str) -> Array:
     """A field in float64; NetworkError if it is not there or no number."""
     if name not in fields:
         raise NetworkError(f"has no field {name}")
-    array = np.asarray(fields[name])
-    if array.dtype.kind not in "biuf":
-        raise NetworkError(f"field {name} holds {array.dtype}, not numbers")
-    return frozen(array)
+    return numbers(fields, name)
 
 
 def undone(stored: Numbers, wrote: Callable[[Numbers], Numbers], guess: Numbers) -> Array:

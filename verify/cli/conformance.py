@@ -60,7 +60,7 @@ def conformance(
         if only:
             raise ConfigError("--write writes the whole matrix; leave --only out")
     there = {column.name: column for path in measured or [] for column in load(path, names)}
-    asked = backend or [name for name in installed(there)]
+    asked = backend or installed(there)
     columns = [there.get(told) or judged(told, names, epsilon) for told in asked]
     if json:
         tell([column.facts() for column in columns])
