@@ -6,8 +6,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +48,8 @@ def figures() -> Iterator[Figure]:
 def of_files(folder: Path) -> Iterator[Figure]:
     """Exporting and reading."""
     ckpt, out = folder / "resnet.ckpt", folder / "resnet.nir"
-    trained = untrained(ckpt)
-    forward = Forward(trained)
-    taken = interleaved({"forward": forward, "export": lambda: exported(ckpt, out)})
+    plain = forward(untrained(ckpt))
+    taken = interleaved({"forward": plain, "export": lambda: exported(ckpt, out)})
     yield from ratio("export", "forward", taken, EXPORT_BAR)
     taken = interleaved({"h5py": lambda: arrays(out), "read": lambda: store.read(out)})
     yield from ratio("read", "h5py", taken, READ_BAR)
@@ -92,21 +90,17 @@ def untrained(path: Path) -> checkpoint.Trained:
     return made
 
 
-@dataclass
-class Forward:
+def forward(trained: checkpoint.Trained) -> Callable[[], Tensor]:
     """The model in float64 on as many steps and samples as a pass is probed with."""
+    model = trained.model.double()
+    x = torch.rand(PROBE_STEPS, PROBE_BATCH, *trained.input_shape, dtype=torch.float64)
 
-    trained: checkpoint.Trained
-
-    def __post_init__(self) -> None:
-        self.model = self.trained.model.double()
-        shape = PROBE_STEPS, PROBE_BATCH, *self.trained.input_shape
-        self.x = torch.rand(shape, dtype=torch.float64)
-
-    def __call__(self) -> Tensor:
-        with torch.no_grad():
-            given: Tensor = self.model(self.x)
+    @torch.no_grad()
+    def run() -> Tensor:
+        given: Tensor = model(x)
         return given
+
+    return run
 
 
 def exported(ckpt: Path, out: Path) -> None:
