@@ -89,6 +89,13 @@ def paths(*given: list[str] | None) -> list[Path]:
     return [named_path(text)[1] for texts in given for text in texts or ()]
 
 
+def there(*files: Path) -> None:
+    """DataError for the first file that is not."""
+    for path in files:
+        if not path.exists():
+            raise DataError(f"no file {path}")
+
+
 def data_set(name: str, node: "Input", settings: "TrainConfig | None") -> "DataSet":
     """A data set by name, by the folder that holds it, or by the path of an .npz file, as the
     Input hears it; an .npz may hold samples with a time axis, [N, T, *shape]. settings: of the

@@ -17,6 +17,7 @@ from .files import (
     named_arrays,
     paths,
     stated,
+    there,
 )
 
 
@@ -54,7 +55,10 @@ def run(
     from ..prepare import prepare
     from ..rename import as_original
 
-    fresh(out, model, *paths(input_, calibrate))
+    read = (model, *paths(input_, calibrate))
+    fresh(out, *read)
+    there(*read)  # before the engine, whose import takes seconds
+    engine = registry.get(backend, device)
     network = store.read(
         model, stated(dt, reset, back_edge, if_r, cuba_current, input_content, integrator)
     )
@@ -62,7 +66,6 @@ def run(
     calibration = None
     if calibrate:
         calibration = checked_inputs(network, named_arrays(calibrate, network))
-    engine = registry.get(backend, device)  # last: importing it takes seconds
     prepared = prepare(network, engine.capabilities(), calibration, run=by_emulator())
     wanted = [name for name in record.split(",") if name]
     with engine.open(prepared.network) as session:
