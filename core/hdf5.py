@@ -3,6 +3,9 @@
 Only plain datasets and groups are followed, each under one name. Nothing is executed, no link
 leaves the file, no numbers stand in another one, and nothing is read before its declared size,
 unpacked, has been held against the size of the file.
+
+Members are opened and read by h5py's low-level calls: its objects ask the library for the same
+things several times, and a network is many small arrays.
 """
 
 import math
@@ -39,6 +42,30 @@ class RawGraph:
     nodes: dict[str, "tuple[str, dict[str, Any]] | RawGraph"] = field(default_factory=dict)
     edges: list[tuple[str, str]] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
+
+
+class Dataset:
+    """A dataset by its id, with what is asked of it before it is read."""
+
+    def __init__(self, member: Any) -> None:
+        space = member.get_space()
+        none = space.get_simple_extent_type() == h5py.h5s.NULL
+        self.id = member
+        self.dtype: Any = member.dtype
+        self.shape: Any = None if none else space.get_simple_extent_dims()
+        self.chunks: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Where it stands in the file."""
+        return str(h5py.h5i.get_name(self.id).decode("utf8", "replace"))
+
+    def read(self) -> Any:
+        """All of it: an array, or its only number or text."""
+        values = np.zeros(self.shape, self.dtype)
+        if values.size:
+            self.id.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+        return values[()]
 
 
 class Reader:
@@ -97,8 +124,12 @@ class Reader:
         found: Tree = {}
         for name in self.names(group):
             member = self.item(group, name)
-            inner = isinstance(member, h5py.Group)
-            found[name] = self.members(member, depth + 1) if inner else self.value(group, name)
+            inner = isinstance(member, h5py.h5g.GroupID)
+            found[name] = (
+                self.members(h5py.Group(member), depth + 1)
+                if inner
+                else self.content(self.dataset(group, name, member))
+            )
         return found
 
     def names(self, group: Any) -> Iterator[str]:
@@ -115,14 +146,14 @@ class Reader:
             yield name
 
     def item(self, group: Any, name: str) -> Any:
-        """A member of the group, through hard links only, and always by the same name."""
+        """The id of a member, through hard links only, and always by the same name."""
         key = name.encode()
         links = group.id.links
         if not links.exists(key) or links.get_info(key).type != h5py.h5l.TYPE_HARD:
             raise NetworkError(f"{group.name}/{name} is missing or a link out of its place")
-        found = group[name]
+        found = h5py.h5o.open(group.id, key)
         place = (group.id.id, name)
-        other = self.seen.setdefault(h5py.h5o.get_info(found.id).addr, place)
+        other = self.seen.setdefault(h5py.h5o.get_info(found).addr, place)
         if other != place:
             raise NetworkError(
                 f"{group.name}/{name} is {other[1]!r} under another name; write it twice"
@@ -132,29 +163,32 @@ class Reader:
     def group(self, group: Any, name: str) -> Any:
         """A member that must be a group."""
         found = self.item(group, name)
-        if not isinstance(found, h5py.Group):
+        if not isinstance(found, h5py.h5g.GroupID):
             raise NetworkError(f"{group.name}/{name} is not a group")
-        return found
+        return h5py.Group(found)
 
     # --- datasets ----------------------------------------------------------------------------
 
     def value(self, group: Any, name: str, longest: int = MAX_NAME) -> Any:
         """A member that must be a dataset of numbers or text: array, number or str. longest:
         characters of a text."""
-        found = self.dataset(group, name)
+        return self.content(self.dataset(group, name, self.item(group, name)), longest)
+
+    def content(self, found: "Dataset", longest: int = MAX_NAME) -> Any:
+        """All of a dataset, as value() gives it."""
         text = h5py.check_string_dtype(found.dtype)
         if text is None:
             if found.dtype.kind not in "biuf":
                 raise NetworkError(f"{found.name} holds {found.dtype}; numbers or text are meant")
             self.promise(found, max(found.dtype.itemsize, 8))  # they become float64
-            return found[()]
+            return found.read()
         if text.length is not None:
             self.promise(found, text.length * TEXT)
-            got = found[()]
+            got = found.read()
         elif found.shape:
             got = self.texts(found, longest)
         else:  # it lies in the file as it is, so that it is no longer than the file
-            got = found[()]
+            got = found.read()
             self.spend(found, len(got) * TEXT)
         for word in [got] if isinstance(got, bytes) else got.ravel()[:MAX_EDGES]:
             if len(word) > longest:
@@ -163,31 +197,34 @@ class Reader:
                 )
         return got.decode("utf8") if isinstance(got, bytes) else got
 
-    def dataset(self, group: Any, name: str) -> Any:
-        """A member that must be a dataset, whose numbers stand in this file."""
-        found = self.item(group, name)
-        if not isinstance(found, h5py.Dataset):
+    def dataset(self, group: Any, name: str, member: Any) -> "Dataset":
+        """A member, given its id, that must be a dataset whose numbers stand in this file."""
+        if not isinstance(member, h5py.h5d.DatasetID):
             raise NetworkError(f"{group.name}/{name} is not a dataset")
+        found = Dataset(member)
         if found.shape is None or len(found.shape) > MAX_RANK:
             raise NetworkError(f"{found.name} has shape {found.shape}; at most {MAX_RANK} axes")
-        how = found.id.get_create_plist()
-        if how.get_layout() == h5py.h5d.VIRTUAL or how.get_external_count():
+        how = member.get_create_plist()
+        layout = how.get_layout()
+        if layout == h5py.h5d.VIRTUAL or how.get_external_count():
             raise NetworkError(f"{found.name} has its contents in another file; copy them into it")
-        for i in range(how.get_nfilters() if found.chunks else 0):
-            if how.get_filter(i)[0] not in FILTERS:
-                raise NetworkError(
-                    f"{found.name} is packed by filter {how.get_filter(i)[0]}; what can be read is "
-                    + ", ".join(FILTERS.values())
-                )
+        if layout == h5py.h5d.CHUNKED:
+            found.chunks = how.get_chunk()
+            for i in range(how.get_nfilters()):
+                if how.get_filter(i)[0] not in FILTERS:
+                    raise NetworkError(
+                        f"{found.name} is packed by filter {how.get_filter(i)[0]}; what can be "
+                        "read is " + ", ".join(FILTERS.values())
+                    )
         return found
 
-    def promise(self, found: Any, each: int) -> None:
+    def promise(self, found: "Dataset", each: int) -> None:
         """Count what a dataset unpacks to: all of it, or one of the chunks that it comes in.
         each: bytes of an element."""
-        whole, chunk = (math.prod(max(n, 1) for n in s) for s in (found.shape, found.chunks or ()))
+        whole, chunk = (math.prod(max(n, 1) for n in s) for s in (found.shape, found.chunks))
         self.spend(found, max(whole, chunk) * each)
 
-    def spend(self, found: Any, size: int) -> None:
+    def spend(self, found: "Dataset", size: int) -> None:
         """NetworkError once the file unpacks to more than fits its size."""
         self.bytes += size
         limit = min(MAX_BYTES, max(FREE_BYTES, PACKED * self.size))
@@ -198,7 +235,7 @@ class Reader:
                 f"{PACKED} times its size and {MAX_BYTES >> 30} GiB)"
             )
 
-    def texts(self, found: Any, longest: int) -> Any:
+    def texts(self, found: "Dataset", longest: int) -> Any:
         """Texts of any length, read in parts: thousands may be one and the same long one, which
         the file holds once. Each is no longer than the file."""
         count = math.prod(max(n, 1) for n in found.shape)
@@ -207,10 +244,11 @@ class Reader:
                 f"{found.name} holds {count} texts in shape {found.shape}; at most {MAX_EDGES} rows"
             )
         self.promise(found, 64)
-        rows = max(1, FREE_BYTES // 4 // max(self.size, 1) // max(count // max(len(found), 1), 1))
-        parts = []
-        for start in range(0, len(found), rows):
-            part = found[start : start + rows]
+        length = found.shape[0]
+        rows = max(1, FREE_BYTES // 4 // max(self.size, 1) // max(count // max(length, 1), 1))
+        whole, parts = h5py.Dataset(found.id), []
+        for start in range(0, length, rows):
+            part = whole[start : start + rows]
             self.spend(found, sum(len(word) for word in part.ravel()) * TEXT)
             parts.append(part)
         return np.concatenate(parts) if parts else np.zeros(found.shape, object)
@@ -256,10 +294,10 @@ class Reader:
         """Pairs of names."""
         if "edges" not in group:
             raise NetworkError(f"{group.name} has no 'edges'")
-        shape = self.dataset(group, "edges").shape
-        if shape and shape[0] > MAX_EDGES:
-            raise NetworkError(f"holds {shape[0]} edges, over {MAX_EDGES}")
-        table = np.asarray(self.value(group, "edges"))
+        found = self.dataset(group, "edges", self.item(group, "edges"))
+        if found.shape and found.shape[0] > MAX_EDGES:
+            raise NetworkError(f"holds {found.shape[0]} edges, over {MAX_EDGES}")
+        table = np.asarray(self.content(found))
         if table.size == 0:
             return []
         if table.ndim != 2 or table.shape[1] != 2:
@@ -269,8 +307,9 @@ class Reader:
 
     def plain(self, group: Any) -> dict[str, Any]:
         """Metadata: the text and numbers directly in the group."""
+        members = {name: self.item(group, name) for name in self.names(group)}
         return {
-            name: self.value(group, name, self.size)
-            for name in self.names(group)
-            if isinstance(self.item(group, name), h5py.Dataset)
+            name: self.content(self.dataset(group, name, member), self.size)
+            for name, member in members.items()
+            if isinstance(member, h5py.h5d.DatasetID)
         }
