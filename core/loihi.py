@@ -95,6 +95,16 @@ def outgrows(drive: int, du: Integers, steps: int) -> bool:
     return grown + 2 * LIMIT >= SUM_LIMIT  # the state and the bias add so much at most
 
 
+def hold_current(where: str, drive: int, du: Integers, steps: int) -> None:
+    """QuantisationError where a current could outgrow the 32 bits of what holds it."""
+    if outgrows(drive, du, steps):
+        raise QuantisationError(
+            f"{where}: its drive can reach {drive} a step, with which its current can grow past "
+            f"the chip's 32 bits in {steps} steps. Smaller weights, fewer inputs or a faster "
+            "decay are needed"
+        )
+
+
 def saturated(v: Whole) -> Whole:
     """The membrane register stops at its ends."""
     return v.clip(-LIMIT + 1, LIMIT - 1)

@@ -12,7 +12,7 @@ import numpy as np
 from ...core.arrays import Numbers
 from ...core.chip_nodes import ChipNeuron, ChipSynapse
 from ...core.errors import QuantisationError, UnsupportedNode
-from ...core.loihi import LIMIT, SUM_LIMIT, outgrows
+from ...core.loihi import LIMIT, SUM_LIMIT, hold_current
 from ...core.nodes import Conv, Input, Linear, Pool
 from ...core.schedule import Program
 
@@ -92,19 +92,10 @@ def check(
         reach = bounds.out(name)
         if isinstance(node, ChipNeuron):
             constant = int(np.abs(added[name]).max()) if name in added else 0
-            check_neuron(name, node, bounds.heard(name) + constant, steps)
+            drive = bounds.heard(name) + constant
+            hold_current(f"node {name!r} ({node.kind})", drive, node.du, steps)
         elif isinstance(node, Input) and reach >= SUM_LIMIT:
             raise QuantisationError(
                 f"the current that enters at {name!r} reaches {reach}; Lava's integers end at "
                 f"{SUM_LIMIT}. A smaller scale is needed"
             )
-
-
-def check_neuron(name: str, node: ChipNeuron, drive: int, steps: int) -> None:
-    """QuantisationError where its current can outgrow the 32 bits."""
-    if outgrows(drive, node.du, steps):
-        raise QuantisationError(
-            f"node {name!r} ({node.kind}): its drive can reach {drive} a step, with which its "
-            f"current can grow past Lava's 32 bits in {steps} steps. Smaller weights, fewer "
-            "inputs or a faster decay are needed"
-        )

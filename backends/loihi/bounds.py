@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core.chip_nodes import ChipNeuron, ChipSynapse
 from ...core.errors import QuantisationError
-from ...core.loihi import SUM_LIMIT, outgrows
+from ...core.loihi import SUM_LIMIT
 from ...core.nodes import Conv, Linear, Pool
 from ...core.schedule import Program
 
@@ -77,15 +77,3 @@ def reach(name: str, node: ChipSynapse, heard: int) -> int:
 def own_current(node: ChipNeuron) -> int:
     """The largest constant current of the population's own."""
     return 0 if node.current is None else int(np.abs(node.current).max(initial=0))
-
-
-def hold_current(name: str, node: ChipNeuron, heard: int, steps: int) -> None:
-    """QuantisationError where a current could outgrow the chip's 32 bits. heard: the largest
-    |sum| that arrived in a step."""
-    drive = heard + own_current(node)
-    if outgrows(drive, node.du, steps):
-        raise QuantisationError(
-            f"node {name!r} ({node.kind}): its drive reaches {drive} a step, with which its "
-            f"current can grow past the chip's 32 bits in {steps} steps. Smaller weights, "
-            "fewer inputs or a faster decay are needed"
-        )

@@ -15,13 +15,13 @@ from ...core.arrays import Numbers, Shape
 from ...core.chip_nodes import ChipNeuron, ChipSynapse
 from ...core.delays import DelayLine, delayed
 from ...core.interpreter import quiet
-from ...core.loihi import outgrows
+from ...core.loihi import hold_current, outgrows
 from ...core.network import Network
 from ...core.nodes import Delay, Flatten, Input, Node, Output
 from ...core.recording import stored_once
 from ...core.schedule import compile
 from .arrays import Array, cast, concatenated, fetched, repeated, summed
-from .bounds import fan_in, hold_current, largest, own_current
+from .bounds import fan_in, largest, own_current
 from .layout import inside, outside
 from .loops import parts
 from .neurons import Population, Ran
@@ -176,7 +176,8 @@ class Run:
         """A population over some steps; what it did is kept if that is wanted."""
         drive = x.reshape(*x.shape[:2], -1)
         if outgrows(self.chip.drives[name], node.du, self.steps):
-            hold_current(name, node, int(abs(drive).max()), self.steps)
+            most = int(abs(drive).max()) + own_current(node)
+            hold_current(f"node {name!r} ({node.kind})", most, node.du, self.steps)
         ran = self.chip.populations[name].run(drive, steps, self.states[name], name in self.record)
         if name in self.record:
             self.keep(name, ran)

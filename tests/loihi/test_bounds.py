@@ -219,7 +219,7 @@ def test_currents_up_to_the_ends_of_31_bits() -> None:
     inputs = {"n0": np.array([[[top, -top]], [[top - 1, (1 << 30) + 1]]], float)}
     with (
         Loihi().open(network) as session,
-        pytest.raises(QuantisationError, match=f"'n2' .* drive reaches {top} a step"),
+        pytest.raises(QuantisationError, match=f"'n2' .* drive can reach {top} a step"),
     ):
         session.run(inputs, ("all",))
     nodes: dict[str, Node] = {
