@@ -11,7 +11,6 @@ import statistics
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import numpy as np
 
@@ -23,12 +22,10 @@ from ..core.network import Network
 from ..verify.emulated import chip_capabilities
 from ..verify.prepare import prepare
 from .figure import REPEATS, Figure, rate
-from .growth import plot
 from .nets import conv_net, dense_net
 
 STEPS, RATE = 16, 0.1
 STEPPED_BAR = 5.0
-PICTURE = Path("runs/bench/emulator-growth.svg")
 
 
 def spikes(net: Network, samples: int, steps: int = STEPS, share: float = RATE) -> Numbers:
@@ -48,9 +45,7 @@ def figures() -> Iterator[Figure]:
     """Everything."""
     yield from against_lava("conv", integers(conv_net()), 32, 1024, 300.0)
     yield from against_lava("dense", integers(dense_net()), 256, 16384, 500.0)
-    grown = list(growth())
-    yield from grown
-    plot(grown, PICTURE)
+    yield from growth()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     yield Figure("emulator/peak memory of this process", peak, "MiB")
 

@@ -17,14 +17,19 @@ NEIGHBOURS = ("norse", "snntorch", "spikingjelly")
 HERE = Path(__file__).parent  # of the package `worker`, which stands alone
 
 
-def pythons(ours: Iterable[str]) -> dict[str, str]:
-    """Library -> the Python that has it; norse is one of our own extras. ours: what else runs
-    in our own."""
+def others() -> dict[str, str]:
+    """Library -> the Python that has it, as SPIKEPORT_BENCH_PYTHONS names them; norse is one of
+    our own extras."""
     given = os.environ.get("SPIKEPORT_BENCH_PYTHONS", "")
     named = dict(part.split("=", 1) for part in given.split(",") if part)
     if unknown := sorted(set(named) - set(NEIGHBOURS)):
         raise SystemExit(f"SPIKEPORT_BENCH_PYTHONS names {unknown[0]}; choose from {NEIGHBOURS}")
-    return {name: sys.executable for name in (*ours, "norse")} | named
+    return {"norse": sys.executable} | named
+
+
+def pythons(ours: Iterable[str]) -> dict[str, str]:
+    """The same, and what runs in our own Python."""
+    return {name: sys.executable for name in ours} | others()
 
 
 class Library:
