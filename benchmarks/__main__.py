@@ -16,7 +16,7 @@ from ..core.files import written_whole
 from . import machine, picture
 from .figure import Figure
 
-BENCHES = ("engines", "emulator", "neurons", "training", "memory", "export")
+BENCHES = ("engines", "emulator", "neurons", "pools", "training", "memory", "export")
 LONG = (
     "quantisation",
     "verification",

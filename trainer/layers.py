@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..core.errors import NetworkError
 from . import segments
+from .kernels.pool import pooled
 from .neurons import Neuron
 
 
@@ -78,10 +79,10 @@ class Linear(nn.Linear):
 
 
 class AvgPool2d(nn.AvgPool2d):
-    """[T, B, C, H, W] -> [T, B, C, H', W']."""
+    """[T, B, C, H, W] -> [T, B, C, H', W']; windows side by side in a kernel of ours."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return over_time(super().forward, input, axes=3)
+        return over_time(lambda x: pooled(self, x), input, axes=3)
 
 
 class SumPool2d(AvgPool2d):

@@ -6,6 +6,7 @@ function    a fused population as one operation of autograd
 scan        the same of one that hears itself
 layout      signals as rows of memory
 loops       the steps themselves, in numba; on_cpu runs them, threads shares them out
+pool        average pools; pool_loops, in numba
 
 The eager loop of `trainer.spiking` is the definition: spikes and membranes are equal to its bit
 for bit.
