@@ -2,11 +2,13 @@
 
 Two ways to the same integers. Dense: a convolution or product in float32 while the bound of the
 sum is below 2^24, in float64 beyond, on torch; sums of whole numbers are exact there whatever
-their order. By events (numba), where little arrives: work grows with the spikes. A convolution
-that came from merging a pool into it (kernel kron(W, ones(k, k))) is taken apart again: summing
-first is k^2 times less work and the same integers.
+their order. A convolution that torch may do by a transform is computed in float64. By events
+(numba), where little arrives: work grows with the spikes. A convolution that came from merging a
+pool into it (kernel kron(W, ones(k, k))) is taken apart again: summing first is k^2 times less
+work and the same integers.
 """
 
+from platform import machine
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,7 @@ EVENTS_BELOW = {
     ("narrow Conv", np.int16): 0.05,
     ("narrow Conv", np.int32): 0.03,
 }
+X86 = ("x86_64", "AMD64")
 NARROW = 32  # output channels below which a kernel's rows are too short to be added up fast
 
 
@@ -74,9 +77,9 @@ class Synapse:
 
     def numbers(self, total: Any) -> Numbers:
         """A tensor of sums; float64 ones become int32, which the bound allows."""
-        self.told("dense", np.float32 if self.exact32 else np.float64)
         found: Numbers = total.numpy()
-        return found if self.exact32 else found.astype(np.int32)
+        self.told("dense", found.dtype)
+        return found if found.dtype == np.float32 else found.astype(np.int32)
 
 
 class Dense:
@@ -157,11 +160,22 @@ class Convolution:
                 "backend 'loihi' needs torch for a convolution with groups: "
                 "pip install 'spikeport[loihi]'"
             )
+        weight: Any = self.weight
         maps = self.owner.tensor(x).permute(0, 3, 1, 2)
+        if not sums_as_written(torch):
+            maps, weight = maps.double(), weight.double()
         total = torch.nn.functional.conv2d(
-            maps, self.weight, None, self.stride, self.padding, self.dilation, self.groups
+            maps, weight, None, self.stride, self.padding, self.dilation, self.groups
         )
         return self.owner.numbers(total.permute(0, 2, 3, 1))
+
+
+def sums_as_written(torch: Any) -> bool:
+    """Whether torch's float32 convolution adds up products, as oneDNN's does on x86. Without
+    oneDNN it may be NNPACK's, on ARM oneDNN's or torch's own by Winograd, whose intermediate
+    numbers are fractions; in float64 torch has no such way."""
+    onednn = torch.backends.mkldnn
+    return machine() in X86 and bool(onednn.is_available() and onednn.enabled)
 
 
 def binary(x: Numbers, heard: int) -> bool:

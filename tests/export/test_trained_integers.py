@@ -29,6 +29,7 @@ from spikeport.export.recipes import TRAINABLE
 from spikeport.trainer.checkpoint import trained_digest
 from spikeport.trainer.evaluate import run_recorded, run_single
 from spikeport.trainer.graph import GraphNet, Start
+from spikeport.trainer.graph.maps import ChipMap
 from spikeport.trainer.record import recording
 
 from .graphs import NETS, SHAPE, images, moved, real_network, started
@@ -331,3 +332,16 @@ def test_a_bias_that_outgrows_its_registers_is_named() -> None:
     dict(net.named_parameters())["3.bias"].data[0] = 1e4
     with pytest.raises(QuantisationError, match="node '4': training made a bias of .*lower"):
         net(torch.from_numpy(images()))
+
+
+def test_no_convolution_by_a_transform() -> None:
+    """NNPACK's Winograd, which torch takes where oneDNN is off, sums no whole numbers."""
+    random = np.random.default_rng(0)
+    weight = random.integers(-127, 128, (16, 16, 3, 3)) * 2
+    node = Conv(weight.astype(np.float64), None, padding=(1, 1))
+    synapse = ChipMap(node, ChipSynapse(node), trained=False, heard=256)
+    assert synapse.kind == torch.float32
+    x = random.integers(0, 257, (1, 32, 16, 14, 14)).astype(np.float32)
+    with torch.no_grad(), torch.backends.mkldnn.flags(enabled=False):
+        got = synapse(torch.from_numpy(x)).numpy()
+    assert np.array_equal(got[0], ChipSynapse(node).total(frozen(x[0])))

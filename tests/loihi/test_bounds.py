@@ -99,6 +99,32 @@ def test_convolution_sums(way: str, channels: int, monkeypatch: pytest.MonkeyPat
         assert told == f"events in int{16 if 9 * channels * 254 < INT16 else 32}"
 
 
+@pytest.mark.parametrize("elsewhere", ["no oneDNN", "ARM"])
+def test_no_convolution_by_a_transform(elsewhere: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NNPACK's Winograd, which torch takes where oneDNN is off, has wrong sums below 2^24."""
+    monkeypatch.setattr(sums, "EVENTS_BELOW", dict.fromkeys(sums.EVENTS_BELOW, 0.0))
+    if elsewhere == "ARM":
+        monkeypatch.setattr(sums, "machine", lambda: "aarch64")
+    random = np.random.default_rng(0)
+    for channels, groups in ((16, 1), (8, 8)):
+        weight = random.integers(-127, 128, (channels, channels // groups, 3, 3)) * 2
+        weight[0] = 254
+        most = FLOAT32 // 2 // int(np.abs(weight).sum(axis=(1, 2, 3)).max())
+        most = 1 << most.bit_length()  # bounds are taken of powers of two
+        shape = (channels, 14, 14)
+        network = chain(
+            Input(shape),
+            ToChip(shape, 1.0),
+            ChipSynapse(Conv(weight.astype(np.float64), None, padding=(1, 1), groups=groups)),
+            Output(shape),
+        )
+        inputs = {"n0": random.integers(0, most + 1, (1, 32, *shape)).astype(np.float64)}
+        with torch.backends.mkldnn.flags(enabled=elsewhere == "ARM"):
+            got, told = ran(network, inputs, "n2")
+        same(definition(network, inputs), got)
+        assert told == "dense in float64"
+
+
 @pytest.mark.parametrize("size", [100, 129, 1000])
 def test_dense_events_in_groups(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """More rows than 16 bits hold are added up group by group."""

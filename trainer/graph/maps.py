@@ -6,6 +6,7 @@ the smallest float type that holds their largest sum exactly.
 """
 
 import math
+from platform import machine
 from typing import Any
 
 import torch
@@ -109,7 +110,7 @@ class ChipMap(Map):
 
     def once(self, x: Tensor) -> Tensor:
         # elsewhere float32 may mean TF32, or a transform with fractions: there, float64
-        kind = self.kind if x.device.type == "cpu" else torch.float64
+        kind = self.kind if x.device.type == "cpu" and sums_as_written() else torch.float64
         weight = self.whole()
         weight = None if weight is None else weight.to(kind)
         total = applied(self.node, x.to(kind), weight, None)
@@ -120,6 +121,13 @@ class ChipMap(Map):
             total = total.double()
         shifted: Tensor = through(lambda s: loihi.shifted_sum(s, exp), 2.0**exp)(total)
         return shifted
+
+
+def sums_as_written() -> bool:
+    """Whether torch's float32 convolution on the processor adds up products, as oneDNN's does on
+    x86; NNPACK's and those on ARM may go by Winograd, which float64 never does."""
+    onednn: Any = torch.backends.mkldnn
+    return machine() in ("x86_64", "AMD64") and bool(onednn.is_available() and onednn.enabled)
 
 
 def fan_in(node: Node, chip: ChipSynapse) -> int:
