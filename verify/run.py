@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from ..backends.protocol import Agreement, Backend, Capabilities, Session
 from ..backends.reference import Reference
 from ..core import interpreter, schedule
 from ..core.arrays import Array, Numbers
-from ..core.errors import DataError, NetworkError
+from ..core.errors import DataError, NetworkError, SpikeportError, UnknownBackend
 from ..core.network import Network
 from ..core.nodes import Conv
 from ..core.schedule import Program
@@ -22,6 +22,7 @@ from .compare import Tally, read_out
 from .counts import Counter, LayerCounts
 from .emulated import by_emulator
 from .prepare import Prepared, prepare
+from .refusals import Refusal, Refusals
 from .roots import Roots, find_roots
 
 Batch = tuple[Numbers, Numbers | None]  # x [T, B, *shape], labels [B]
@@ -123,7 +124,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Verification:
-    """All of it. sample: the baseline's spikes on the first sample, for the pictures."""
+    """All of it. sample: the baseline's spikes on the first sample, for the pictures. refused:
+    engines that did not run it."""
 
     network: Network
     baseline: str
@@ -131,11 +133,19 @@ class Verification:
     samples: int
     steps: int
     sample: Mapping[str, Numbers]
+    refused: tuple[Refusal, ...] = ()
 
     @property
     def agrees(self) -> bool:
-        """Whether every engine meets its level of agreement."""
-        return not any(o.complaints for o in self.outcomes if o.run.counted)
+        """Whether every engine ran it and meets its level of agreement."""
+        return self.verdict == "agrees"
+
+    @property
+    def verdict(self) -> Literal["agrees", "differs", "incomplete"]:
+        """incomplete: those that ran it agree, and others did not."""
+        if any(o.complaints for o in self.outcomes if o.run.counted):
+            return "differs"
+        return "incomplete" if self.refused else "agrees"
 
 
 def verify(
@@ -155,17 +165,25 @@ def verify(
     batches: (x [T, B, *shape], labels [B] or None), of numpy or torch on the CPU. calibration:
     gives x [T, B, *shape] for engines that need a quantised network. also: engines outside of
     the registry that get a row but no say in the verdict, such as the training's own float32
-    forward. max_drop: points of accuracy that integers may cost.
+    forward. max_drop: points of accuracy that integers may cost. An engine that refuses the
+    network stands in `refused`; if all do, that is raised.
     """
     held = baseline or ReferenceBaseline(network)
     calibrated = Once(calibration) if calibration is not None else None
     runs: list[EngineRun] = []
+    refusals = Refusals()
     samples = steps = 0
     first: Mapping[str, Numbers] = {}
     try:
         for request in requests:
-            backend = registry.get(request.name)
-            runs.append(opened(network, request, backend, held, calibrated))
+            try:
+                backend = registry.get(request.name)
+                runs.append(opened(network, request, backend, held, calibrated))
+            except UnknownBackend:
+                raise
+            except SpikeportError as error:
+                refusals.note(request.name, error)
+        refusals.raise_if_all(len(runs))
         for backend in also:
             runs.append(opened(network, Request(backend.name), backend, held, None))
             runs[-1].counted = False
@@ -175,17 +193,26 @@ def verify(
             check_labels(labels, output)
             first = first or {name: s[:, :1].copy() for name, s in spikes.items()}
             samples, steps = samples + x.shape[1], x.shape[0]
-            for run in runs:
-                advance(run, network, x, labels, (output, spikes))
+            for run in tuple(runs):
+                try:
+                    advance(run, network, x, labels, (output, spikes))
+                except SpikeportError as error:
+                    if not run.counted:
+                        raise
+                    refusals.note(run.request.name, error)
+                    runs = [other for other in runs if other is not run]
+                    run.session.close()
+                    continue
                 if watch is not None:
                     watch(run.request.name, run.tally.samples)
+            refusals.raise_if_all(sum(run.counted for run in runs))
     finally:
         for run in runs:
             run.session.close()
     if not samples:
         raise DataError("there are no samples to verify on")
     outcomes = tuple(Outcome(run, tuple(judged(run, max_drop))) for run in runs)
-    return Verification(network, held.name, outcomes, samples, steps, first)
+    return Verification(network, held.name, outcomes, samples, steps, first, refusals.told())
 
 
 def check_labels(labels: Numbers | None, output: Array) -> None:

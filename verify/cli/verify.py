@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...core.errors import CheckpointError, ConfigError
-from .base import Json, makeable, people_watch, say, tell
+from .base import FAILED, Json, makeable, people_watch, say, tell
 from .files import (
     BackEdge,
     CubaCurrent,
@@ -112,6 +112,8 @@ def verify(
         console = Console()
         show(told, console if console.is_terminal else Console(width=WIDTH))
         say(f"{out / 'report.html'}")
+    if result.verdict == "incomplete":
+        raise typer.Exit(FAILED)
     if not result.agrees:
         raise typer.Exit(1)
 

@@ -23,12 +23,13 @@ def facts(result: Verification, about: Mapping[str, Any]) -> dict[str, Any]:
     """Everything, JSON-ready. about: what the caller knows of file, data and settings."""
     return {
         "format": FORMAT,
-        "verdict": "agrees" if result.agrees else "differs",
+        "verdict": result.verdict,
         "baseline": result.baseline,
         "samples": result.samples,
         "steps": result.steps,
         "network": network_facts(result.network),
         "engines": [engine_facts(outcome) for outcome in result.outcomes],
+        "refused": [asdict(refusal) for refusal in result.refused],
         "about": dict(about),
         "machine": {
             "system": platform.platform(),

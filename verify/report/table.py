@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 Engine = Mapping[str, Any]
@@ -22,12 +23,22 @@ def show(told: Mapping[str, Any], console: Console) -> None:
                 f"sample {first['sample']}, neuron {list(first['neuron'])}",
                 soft_wrap=True,
             )
+    for refusal in told["refused"]:
+        console.print(
+            f"[red]{refusal['name']}[/] refuses: {escape(refusal['reason'])}", soft_wrap=True
+        )
     color = "green" if told["verdict"] == "agrees" else "red"
     console.print(
         f"[bold {color}]{told['verdict']}[/] with {told['baseline']} over {told['samples']} "
-        f"samples of {told['steps']} steps",
+        f"samples of {told['steps']} steps{left(told)}",
         soft_wrap=True,
     )
+
+
+def left(told: Mapping[str, Any]) -> str:
+    """Which engines are not in the verdict."""
+    names = [refusal["name"] for refusal in told["refused"]]
+    return f"; not run: {', '.join(names)}" if names else ""
 
 
 def figures(told: Mapping[str, Any]) -> Table:
