@@ -195,7 +195,11 @@ def test_download_when_asked(
     assert len(data.load("fashion-mnist", str(folder), download=True).x) == 40
 
 
-@pytest.mark.parametrize("content", [gzip.compress(GOOD), gzip.compress(b"right")[:-3], b"no gz"])
+@pytest.mark.parametrize(
+    "content",
+    [gzip.compress(GOOD), gzip.compress(b"right")[:-3], b"no gz"],
+    ids=["another file", "cut", "no gz"],  # a gz holds its hour: no name for a case
+)
 def test_a_wrong_download_leaves_nothing(
     tmp_path: Path, server: tuple[str, dict[str, bytes]], content: bytes
 ) -> None:
