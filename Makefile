@@ -6,6 +6,8 @@ SHELL := /bin/bash
 # the stamp names this folder: a moved or copied clone must not run the other one's code
 STAMP := .venv/installed-$(shell echo '$(CURDIR)' | cksum | cut -d' ' -f1)
 IN := .venv/bin/python -m
+# a process a core, a file of tests in one of them; one thread each, or they wait for each other's
+SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(IN) pytest -n logical --maxprocesses 8 --dist loadfile
 BENCH ?= all
 
 help:
@@ -26,10 +28,10 @@ demo: $(STAMP)  ## train on real digits, lower to NIR, run on every engine, say 
 	@$(IN) spikeport demo
 test: $(STAMP)  ## every test but the slow ones; a missing engine is a failure
 	@$(IN) spikeport setup lava
-	$(IN) pytest
+	$(SIDE_BY_SIDE)
 test-all: $(STAMP)  ## every test
 	@$(IN) spikeport setup lava
-	$(IN) pytest -m ""
+	$(SIDE_BY_SIDE) -m ""
 fuzz: $(STAMP)  ## thousands of damaged files, and of random graphs in files and on engines
 	$(IN) pytest -m "slow or not slow" tests/fuzz
 bench: $(STAMP)  ## measure: make bench BENCH=name, a JSON line a figure
