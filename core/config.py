@@ -127,7 +127,8 @@ def _complaint(
         return f"{place}: {key}.{tag} is {value[tag]!r}; it must be one of {known}"
     if first["type"] == "value_error":  # one of ours, which begins with the name of the key
         reason = first["msg"].removeprefix("Value error, ")
-        return f"{_place([*path, reason.split()[0]], places, origin)}: {key}.{reason}"
+        told = ".".join([*path, reason])
+        return f"{_place([*path, reason.split()[0]], places, origin)}: {told}"
     reason = re.sub(r"^(Input|Tuple) should", "it must", first["msg"])
     for said, meant in (("valid tuple", "list"), ("valid dictionary.*", "section")):
         reason = re.sub(said, meant, reason)

@@ -211,7 +211,7 @@ class Run:
     def checked(self, loss: Tensor, where: str) -> float:
         """The loss as a number, the same in every process; TrainingError if it is none."""
         value = self.over_processes(loss, "mean")
-        sound.check_loss(value, where, self.out, self.config.train.lr)
+        sound.check_loss(value, where, self.out, self.config.train)
         return value
 
     def clip(self, where: str) -> None:
@@ -220,7 +220,7 @@ class Run:
         length = self.fabric.clip_gradients(
             self.model, self.optimiser, max_norm=train.clip, error_if_nonfinite=False
         )
-        sound.check_gradient(length, where, self.out, train.lr)
+        sound.check_gradient(length, where, self.out, train)
 
     def validate(self) -> None:
         """Accuracy on the validation split, of the same weights and moments in all processes."""
@@ -264,7 +264,7 @@ class Run:
         """Write best.ckpt if this epoch is the best of the last stage so far, then last.ckpt.
 
         Earlier stages may have other steps; what is deployed has those of the last."""
-        sound.check_weights(self.net, self.epoch, self.out, self.config.train.lr)
+        sound.check_weights(self.net, self.epoch, self.out, self.config.train)
         counts = self.epoch > self.phases[-1].first
         better = not self.best or self.accuracy > float(self.best["validation_accuracy"])
         better = counts and better

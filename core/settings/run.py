@@ -18,7 +18,7 @@ class Run(Section):
     strategy: str = "auto"
     """how processes work together, in Lightning Fabric's words"""
     precision: Literal["32-true", "64-true", "16-mixed", "bf16-mixed"] = "32-true"
-    threads: Annotated[int, Field(ge=0)] = 0
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """of each process; 0: torch's own choice"""
     deterministic: bool = True
     compile: bool = False

@@ -223,6 +223,12 @@ def test_fine_tuning_that_has_no_meaning(text: str, words: str) -> None:
         parse(text, "a.toml")
 
 
+def test_threads_that_no_machine_begins() -> None:
+    """OpenMP ends the process when it cannot begin one."""
+    with pytest.raises(ConfigError, match="run.threads is 100000; it must be less than or equal"):
+        parse("[run]\nthreads = 100000")
+
+
 def test_overrides_win_over_the_file(file: Path) -> None:
     config = load(file, ["train.lr=0.5", "model.neuron.decay=0.8", "seed = 4"])
     assert config.model.neuron == Cuba(decay=0.8)

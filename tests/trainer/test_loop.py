@@ -306,6 +306,12 @@ def test_weights_that_are_no_numbers(blobs: DataSet, tmp_path: Path) -> None:
     assert checkpoint.load(tmp_path / "last.ckpt").state["epoch"] == 1
 
 
+def test_a_stage_whose_rate_is_too_high(blobs: DataSet, tmp_path: Path) -> None:
+    config = settings("train.before=[{epochs=1,lr=1e38}]", "train.optimiser=sgd")
+    with pytest.raises(TrainingError, match=r"train.lr \(now .*, and 1e\+38 in train.before\)"):
+        fit(config, tmp_path, dataset=blobs)
+
+
 def test_a_rate_that_is_too_high(blobs: DataSet, tmp_path: Path) -> None:
     config = settings("train.lr=1e38", "train.optimiser=sgd", "train.loss=sdt")
     with pytest.raises(TrainingError, match=r"train.lr \(now 1e\+38\)"):

@@ -116,8 +116,9 @@ def test_the_first_stage_runs_fewer_steps(blobs: DataSet, tmp_path: Path) -> Non
     ],
 )
 def test_stages_that_do_not_fit(text: str, message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=message) as caught:
         parse(text)
+    assert ": .train" not in str(caught.value)
 
 
 def test_samples_in_time_have_their_steps(tmp_path: Path) -> None:
