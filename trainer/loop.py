@@ -28,6 +28,7 @@ from ..core.settings import TrainConfig
 from . import checkpoint, data, points, sound
 from .checkpoint import Metrics, Trained
 from .compiled import compiled, compiling, plain
+from .data.dataset import check_classes
 from .evaluate import as_tensor, correct
 from .finetune import check_fit, started
 from .folder import check_same, claim, room, write_text
@@ -106,6 +107,7 @@ class Run:
         if dataset is None:
             dataset = data.named(config.data)
         dataset = data.encoded(dataset, config.data.encoder, config.seed)
+        check_classes(dataset)
         go_on = resume and (out / "last.ckpt").exists()
         last = checkpoint.load(out / "last.ckpt") if go_on else None
         if last is not None:

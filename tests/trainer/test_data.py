@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spikeport.core.config import parse
 from spikeport.core.errors import DataError
 from spikeport.core.recording import load_array
 from spikeport.trainer import data
@@ -347,6 +348,27 @@ def test_npz_with_time(tmp_path: Path) -> None:
         next(found.batches("test", steps=4, batch=4))
     assert data.load(path).shape == (6, 3)
     assert data.load(path, content="analogue").content == "analogue"
+
+
+@pytest.mark.parametrize("shape", [(20, 6, 3), (20, 6, 3, 3), (20, 3, 5, 5), (20, 2, 1, 3, 3)])
+def test_an_axis_that_may_be_time_must_be_said_to_be(shape: Any, tmp_path: Path) -> None:
+    """Else it would pass for one of the image, and training would go well."""
+    told = f'[data]\nname = "{npz(tmp_path, x=np.zeros(shape), y=np.arange(20) % 2)}"\nsteps = 3\n'
+    words = rf"nothing says whether its second axis is time; .*data.steps={shape[1]}"
+    with pytest.raises(DataError, match=words):
+        data.named(parse(told).data)
+    assert data.named(parse(told + "temporal = true\n").data).shape == shape[2:]
+    assert data.named(parse(told + "temporal = false\n").data).shape == shape[1:]
+    again = parse(parse(told + "temporal = false\n").to_toml())
+    assert data.named(again.data).shape == shape[1:]
+
+
+@pytest.mark.parametrize("shape", [(20, 3), (20, 1, 5, 5), (20, 2, 5, 5)])
+def test_images_and_rows_need_no_word(shape: Any, tmp_path: Path) -> None:
+    for steps in (1, 3):
+        path = npz(tmp_path, x=np.zeros(shape), y=np.arange(20) % 2)
+        told = f'[data]\nname = "{path}"\nsteps = {steps}\n'
+        assert data.named(parse(told).data).shape == shape[1:]
 
 
 X, Y = np.zeros((10, 3)), np.arange(10) % 2

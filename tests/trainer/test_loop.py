@@ -287,6 +287,13 @@ def test_a_loss_that_overflows(blobs: DataSet, tmp_path: Path) -> None:
     assert names(tmp_path) == {"config.toml"}
 
 
+def test_one_class_is_nothing_to_learn(blobs: DataSet, tmp_path: Path) -> None:
+    data = DataSet(blobs.name, blobs.x, np.full_like(blobs.y, 2), blobs.splits, blobs.classes)
+    with pytest.raises(DataError, match="samples that are trained on are of class 2"):
+        fit(settings(), tmp_path, dataset=data)
+    assert not names(tmp_path)
+
+
 class Breaks(Stops):
     """A data set whose batches turn to infinity after a while."""
 

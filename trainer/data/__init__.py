@@ -32,7 +32,10 @@ def named(settings: Data) -> DataSet:
     if settings.name in READ_LAZILY:
         return limited(READ_LAZILY[settings.name](settings), settings)
     how = settings.model_dump(include={"name", "folder", "download", "temporal", "content"})
-    return limited(load(**how), settings)
+    found = load(**how)
+    if settings.name.endswith(".npz"):
+        npz.check_said(found, settings)
+    return limited(found, settings)
 
 
 def of(settings: Data, seed: int = 0) -> DataSet:

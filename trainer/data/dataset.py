@@ -134,6 +134,16 @@ def check_labels(data: DataSet) -> None:
         )
 
 
+def check_classes(data: DataSet) -> None:
+    """DataError where all that is trained on is of one class: any net would be right."""
+    labels = data.y[data.indices("train")]
+    if (labels == labels[0]).all():
+        raise DataError(
+            f"{data.name}: all {len(labels)} samples that are trained on are of class "
+            f"{labels[0]}; give samples of two classes or more"
+        )
+
+
 def check_splits(data: DataSet) -> None:
     """DataError if splits overlap, are empty, or name samples that there are not."""
     used = np.concatenate([data.splits[name] for name in data.splits] or [np.empty(0, np.int64)])

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from ...core.errors import DataError
 from ...core.recording import DAMAGED
+from ...core.settings import Data
 from .dataset import SPLITS, DataSet, Indices
 from .splits import stratified
 
+COLOURS = frozenset((1, 2, 3))  # channels that images have
 Content = Literal["auto", "analogue", "spikes"]
 
 
@@ -48,6 +50,21 @@ def load(path: Path, temporal: bool = False, content: Content = "auto") -> DataS
         content="spikes" if spikes else "analogue",
         temporal=temporal,
     )
+
+
+def check_said(found: DataSet, settings: Data) -> None:
+    """DataError where the second axis of x may be time and the settings do not say so or no: it
+    would pass for one of the image, and training would go well."""
+    x, steps = found.x, settings.steps
+    if "temporal" in settings.model_fields_set or settings.encoder.kind != "direct":
+        return
+    image = x.ndim == 4 and x.shape[1] in {1} | COLOURS - {steps}
+    if x.ndim > 2 and not image:
+        raise DataError(
+            f"{found.name}: x is {list(x.shape)}, and nothing says whether its second axis is "
+            f"time; set data.temporal=true and data.steps={x.shape[1]}, or data.temporal=false "
+            f"where samples are still, {list(x.shape[1:])}"
+        )
 
 
 def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
