@@ -106,9 +106,9 @@ def forward(trained: checkpoint.Trained) -> Callable[[], Tensor]:
 def exported(ckpt: Path, out: Path) -> None:
     """What `spikeport export` does, once Python has started."""
     lowered = from_checkpoint(ckpt, 1e-3, None)
-    graph = store.to_nir(lowered.network)
-    store.write_graph(graph, out)
-    assert store.plainly_typed(graph) is None
+    told = store.contents(lowered.network)
+    store.write_contents(told, out)
+    assert store.plainly_typed(told) is None
 
 
 def arrays(path: Path) -> list[Any]:

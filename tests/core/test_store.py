@@ -389,9 +389,8 @@ def test_the_file_is_what_nir_itself_would_write(tmp_path: Path) -> None:
         (("in", "fc"), ("fc", "lif"), ("lif", "out")),
         Meaning(dt=1e-3),
     )
-    graph = store.to_nir(net)
-    store.write_graph(graph, tmp_path / "ours.nir")
-    nir.write(tmp_path / "theirs.nir", graph)
+    store.write(net, tmp_path / "ours.nir")
+    nir.write(tmp_path / "theirs.nir", store.to_nir(net))
     ours, theirs = (contents(tmp_path / name) for name in ("ours.nir", "theirs.nir"))
     assert ours.keys() == theirs.keys()
     for name, value in theirs.items():
@@ -399,7 +398,9 @@ def test_the_file_is_what_nir_itself_would_write(tmp_path: Path) -> None:
         if isinstance(value, np.ndarray):
             assert ours[name].dtype == value.dtype and ours[name].shape == value.shape, name
         assert np.array_equal(ours[name], value), name
-    assert store.plainly_typed(graph) is store.plainly_readable(tmp_path / "ours.nir") is None
+    told = store.contents(net)
+    for _ in range(2):  # asking leaves the contents as they were
+        assert store.plainly_typed(told) is store.plainly_readable(tmp_path / "ours.nir") is None
     assert (tmp_path / "ours.nir").stat().st_size < (tmp_path / "theirs.nir").stat().st_size
 
 
@@ -413,10 +414,25 @@ def contents(path: Path) -> dict[str, Any]:
     return found
 
 
+def test_a_file_takes_its_place_when_it_is_proven(tmp_path: Path) -> None:
+    path, told = tmp_path / "a.nir", store.contents(small())
+    there: list[bool] = []
+    store.write_contents(told, path, proof=lambda: there.append(path.exists()))
+    assert there == [False] and path.exists()
+    before = path.read_bytes()
+
+    def fails() -> None:
+        raise NetworkError("it is not that network")
+
+    with pytest.raises(NetworkError, match="not that network"):
+        store.write_contents(told, path, "1.0.4", fails)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
 def test_files_for_an_older_nir(tmp_path: Path) -> None:
     """No v_reset, and the same network to us."""
     path = tmp_path / "a.nir"
-    store.write_graph(store.to_nir(small()), path, "1.0.4")
+    store.write_contents(store.contents(small()), path, "1.0.4")
     with h5py.File(path) as file:
         assert set(file["node/nodes/lif"]) == {"type", "tau", "r", "v_leak", "v_threshold"}
         assert file["version"][()] == b"1.0.4"
@@ -427,7 +443,7 @@ def test_files_for_an_older_nir(tmp_path: Path) -> None:
 def test_an_older_nir_knows_no_reset_value(tmp_path: Path) -> None:
     nodes = dict(small().nodes)
     nodes["lif"] = Neuron((3,), frozen(0.9), frozen(1.0), v_reset=frozen([0, 0.5, 0]))
-    graph = store.to_nir(small().changed(nodes=nodes))
+    told = store.contents(small().changed(nodes=nodes))
     with pytest.raises(NetworkError, match=r"'lif' resets to 0\.5, .*no v_reset"):
-        store.write_graph(graph, tmp_path / "a.nir", "1.0.4")
+        store.write_contents(told, tmp_path / "a.nir", "1.0.4")
     assert not list(tmp_path.iterdir())

@@ -48,9 +48,9 @@ def export(
             "--portable: a reader without our metadata would run another network: "
             + "; ".join(unlike)
         )
-    graph = store.to_nir(lowered.network)
-    store.write_graph(graph, out, nir_version)
-    check = store.plainly_typed(graph)
+    told = store.contents(lowered.network)
+    store.write_contents(told, out, nir_version)
+    check = store.plainly_typed(told)
     report(out, lowered, unlike, check, json)
 
 
