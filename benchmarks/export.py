@@ -20,7 +20,7 @@ from ..export.passes.base import PROBE_BATCH, PROBE_STEPS
 from ..trainer import checkpoint
 from ..trainer.models import build
 from ..trainer.models.presets import preset
-from ..verify.cli.export import from_checkpoint
+from ..verify.cli.export import from_checkpoint, written
 from .figure import Figure, interleaved
 
 STEPS = 4
@@ -105,10 +105,8 @@ def forward(trained: checkpoint.Trained) -> Callable[[], Tensor]:
 
 def exported(ckpt: Path, out: Path) -> None:
     """What `spikeport export` does, once Python has started."""
-    lowered = from_checkpoint(ckpt, 1e-3, None)
-    told = store.contents(lowered.network)
-    store.write_contents(told, out)
-    assert store.plainly_typed(told) is None
+    made = from_checkpoint(ckpt, 1e-3, None)
+    assert written(made.lowered.network, out, prove=made.prove) is None
 
 
 def arrays(path: Path) -> list[Any]:

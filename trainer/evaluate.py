@@ -77,9 +77,15 @@ def run_recorded(
     (float64 is what every engine is held against). It runs on the CPU as a copy; the model
     given is left as it is.
     """
-    copied = copy.deepcopy(model).to("cpu", dtype)
-    with evaluating(copied), recording(copied) as traces:
-        outputs = copied(as_tensor(x, dtype=dtype))
+    return recorded(copy.deepcopy(model).to("cpu", dtype), x, dtype)
+
+
+def recorded(
+    model: nn.Module, x: NDArray[np.generic], dtype: torch.dtype = torch.float64
+) -> tuple[NDArray[Any], dict[str, NDArray[np.uint8]]]:
+    """`run_recorded` of a model that is on the CPU and of that dtype already, without a copy."""
+    with evaluating(model), recording(model) as traces:
+        outputs = model(as_tensor(x, dtype=dtype))
     spikes = {name: trace.spikes.to(torch.uint8).numpy() for name, trace in traces.items()}
     return outputs.numpy(), spikes
 

@@ -4,18 +4,14 @@ import copy
 import operator
 from typing import Any
 
-import numpy as np
 import torch
 from torch import fx, nn
 
-from ...core import interpreter
 from ...core.arrays import Shape
-from ...core.errors import NetworkError, SpikeportError, UnsupportedNode
+from ...core.errors import SpikeportError, UnsupportedNode
 from ...core.network import Edge, Meaning, Network, Readout
 from ...core.nodes import Input, Node, Output
-from ...core.schedule import compile
 from ...trainer.checkpoint import trained_digest
-from ...trainer.evaluate import run_recorded
 from ...trainer.graph import GraphNet
 from ...trainer.joins import Add
 from ...trainer.layers import Recurrent
@@ -24,6 +20,7 @@ from ...trainer.norms import BNTT, NeuNorm
 from ...trainer.readouts import LeakyReadout
 from ..binary import binary
 from .graph import of_graph
+from .held import held_against, named_outputs
 from .joins import JOINS, joined
 from .modules import flattened, instead, node_of
 from .neurons import Sum, populate, refuse
@@ -33,7 +30,6 @@ from .steps import steps_of
 from .trace import described, shapes, traced
 
 ADDITIONS = (operator.add, operator.iadd, torch.add)
-CHECK_STEPS = 2
 PARTS = ("sum", "pixels", "inhibition", "weight")  # of a NeuNorm
 
 
@@ -62,8 +58,23 @@ def lower(
         return theirs.lower(model, input_shape, dt, readout=readout, steps=steps, content=content)
     if isinstance(model, GraphNet):
         made = of_graph(model, dt, steps)
-        held_against(model, made)
+        held_against(copy.deepcopy(model).double().cpu(), made)
         return made
+    whole, network = grown(model, input_shape, dt, readout, steps, content)
+    held_against(whole, network)
+    return network
+
+
+def grown(
+    model: nn.Module,
+    input_shape: Shape,
+    dt: float,
+    readout: Readout | None = None,
+    steps: int | None = None,
+    content: str = "analogue",
+) -> tuple[nn.Module, Network]:
+    """A copy of the module in eval mode, in float64, and its network, not yet held against it; of
+    a module of our layers. See `lower`."""
     whole = copy.deepcopy(model).double().cpu().eval()
     for name, layer in whole.named_modules():
         if word := instead(layer):
@@ -85,8 +96,7 @@ def lower(
         steps=steps or steps_of(whole),
         trained_digest=trained_digest(model),
     )
-    held_against(whole, network)
-    return network
+    return whole, network
 
 
 class Builder:
@@ -314,55 +324,3 @@ class Builder:
             raise UnsupportedNode("forward must return a tensor, or a tuple or dict of tensors")
         for name, value in named.items():
             self.new(name, Output(self.shapes[value]), self.values[value])
-
-
-def named_outputs(given: Any) -> dict[str, Any]:
-    """What forward returns, by the names of the Outputs; empty if it is nothing of the kind."""
-    if isinstance(given, fx.Node | torch.Tensor):
-        return {"output": given}
-    if isinstance(given, dict):
-        return {f"output.{key}": value for key, value in given.items()}
-    if isinstance(given, tuple | list):
-        return {f"output.{i}": value for i, value in enumerate(given)}
-    return {}
-
-
-def held_against(model: nn.Module, network: Network) -> None:
-    """The network must give the module's own spikes and output on a sample; else the lowering is
-    wrong and nothing is handed out."""
-    (name, *others) = network.inputs
-    if others:
-        raise UnsupportedNode(f"forward takes {1 + len(others)} tensors; one can be lowered")
-    shape = network.nodes[name].output_shape(())
-    late = sum(layer.delay for layer in model.modules() if isinstance(layer, Neuron | LeakyReadout))
-    steps = network.scheduled or CHECK_STEPS + late
-    x = np.random.default_rng(11).random((steps, 1, *shape))
-    if getattr(network.nodes[name], "content", "") == "spikes":
-        x = (x < 0.3).astype(np.float64)
-    ours = interpreter.run(compile(network), {name: x}, ("all",))
-    flat = model.register_forward_hook(lambda m, args, given: side_by_side(named_outputs(given)))
-    outputs, theirs = run_recorded(model, x)
-    flat.remove()
-    for layer, spikes in ours.spikes.items():
-        if network.original(layer) is None:
-            continue  # not the model's: what it does is seen in those who hear it
-        wrong = int((spikes != np.asarray(theirs[layer])).sum())
-        if wrong:
-            raise NetworkError(
-                f"the lowered network differs from the module in {wrong} of {spikes.size} spikes "
-                f"of {layer!r} on a sample; please report this as a bug"
-            )
-    real = network.number_format == "real" and not isinstance(model, GraphNet)
-    if real:
-        found = side_by_side({n: torch.tensor(v) for n, v in ours.outputs.items()}).numpy()
-        apart = np.abs(found - outputs)
-        if (apart > 1e-9 * np.maximum(1, np.abs(outputs))).any():
-            raise NetworkError(
-                f"the lowered network's output is up to {apart.max():.3g} off the module's on a "
-                "sample; please report this as a bug"
-            )
-
-
-def side_by_side(named: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Outputs [T, B, *shape] by name -> all of them, [T, B, N]."""
-    return torch.cat([named[name].flatten(2) for name in sorted(named)], 2)

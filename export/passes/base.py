@@ -7,7 +7,7 @@ short probe with the float64 interpreter, every spike of every neuron they share
 over data is what proves it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,16 +36,19 @@ class Pass(Protocol):
         ...
 
 
+Hold = Callable[[Network, Network], int | None]  # before, after -> spikes kept; else an error
+
+
 @dataclass(frozen=True)
 class PassRecord:
     """What one pass did: the nodes it changed, added or took out, and the probe's spikes, all
-    of which it kept."""
+    of which it kept; None if it was not probed alone."""
 
     name: str
     changed: tuple[str, ...]
     added: tuple[str, ...]
     removed: tuple[str, ...]
-    probe_spikes: int
+    probe_spikes: int | None
 
 
 @dataclass(frozen=True)
@@ -58,16 +61,23 @@ class Lowered:
 
 def run_passes(network: Network, passes: Sequence[Pass]) -> Lowered:
     """Apply the passes in order; PassError names the one that failed and those before it."""
+    return in_turn(network, passes, Probed())
+
+
+def unproven(network: Network, passes: Sequence[Pass]) -> Lowered:
+    """The same without a probe, for callers who hold the last network to the first themselves."""
+    return in_turn(network, passes, lambda before, after: None)
+
+
+def in_turn(network: Network, passes: Sequence[Pass], hold: Hold) -> Lowered:
+    """Apply the passes, each change held to its word by `hold`."""
     records: list[PassRecord] = []
-    seen: Recording | None = None
     for each in passes:
         try:
             after = each.apply(network)
             if after is network:
                 continue
-            before = probe(network) if seen is None else seen
-            seen = probe(after)
-            kept = same_spikes(network, before, seen)
+            kept = hold(network, after)
         except SpikeportError as error:
             done = ", ".join(r.name for r in records) or "none"
             raise type(error)(f"pass {each.name} (after: {done}): {error}") from None
@@ -76,7 +86,18 @@ def run_passes(network: Network, passes: Sequence[Pass]) -> Lowered:
     return Lowered(network, tuple(records))
 
 
-def record(name: str, before: Network, after: Network, spikes: int) -> PassRecord:
+class Probed:
+    """Holds two networks to the same spikes; what the last one gave is not run again."""
+
+    seen: Recording | None = None
+
+    def __call__(self, before: Network, after: Network) -> int:
+        first = probe(before) if self.seen is None else self.seen
+        self.seen = probe(after)
+        return same_spikes(before, first, self.seen)
+
+
+def record(name: str, before: Network, after: Network, spikes: int | None) -> PassRecord:
     """What changed between two networks."""
     old, new = before.nodes, after.nodes
     return PassRecord(
@@ -88,9 +109,9 @@ def record(name: str, before: Network, after: Network, spikes: int) -> PassRecor
     )
 
 
-def probe_input(node: Input, steps: int) -> Array:
+def probe_input(node: Input, steps: int, batch: int = PROBE_BATCH) -> Array:
     """Numbers in [0, 1), or spikes at 30 %: the same ones each time."""
-    made = np.random.default_rng(7).random((steps, PROBE_BATCH, *node.shape))
+    made = np.random.default_rng(7).random((steps, batch, *node.shape))
     return (made < 0.3).astype(np.float64) if node.content == "spikes" else made
 
 

@@ -244,5 +244,5 @@ def test_records_say_what_changed() -> None:
     (record,) = lowered.records  # merge_pools found nothing to do
     assert record.name == "fold_norms"
     assert record.changed == ("conv",) and record.removed == ("norm",)
-    assert record.probe_spikes > 0
+    assert record.probe_spikes is not None and record.probe_spikes > 0
     assert lowered.network.history == ("fold_norms",)

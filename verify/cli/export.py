@@ -1,5 +1,7 @@
 """spikeport export: a checkpoint, or a network file of lava-dl's, in; a .nir file out."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -9,6 +11,8 @@ from ...core.errors import UnsupportedNode
 from .base import Json, Out, fresh, say, tell
 
 if TYPE_CHECKING:
+    from ...core.network import Network
+    from ...export.from_torch.claimed import Claimed
     from ...export.passes.base import Lowered
 
 
@@ -34,39 +38,52 @@ def export(
     """Lower a trained network to a NIR graph: norms folded, pools and shapes checked. One that
     was fine-tuned in the chip's integers is written in them. A .net file becomes the same
     integers in a graph of pipelined timing."""
-    from ...core import store
     from ..portable import differences
 
     fresh(out, checkpoint)
     if checkpoint.suffix == ".net":
-        lowered = from_lavadl(checkpoint, dt)
+        lowered, prove = from_lavadl(checkpoint, dt), None
     else:
-        lowered = from_checkpoint(checkpoint, dt, portable)
+        made = from_checkpoint(checkpoint, dt, portable)
+        lowered, prove = made.lowered, made.prove
     unlike = differences(lowered.network)
     if portable and unlike:
         raise UnsupportedNode(
             "--portable: a reader without our metadata would run another network: "
             + "; ".join(unlike)
         )
-    told = store.contents(lowered.network)
-    store.write_contents(told, out, nir_version)
-    check = store.plainly_typed(told)
+    check = written(lowered.network, out, nir_version, prove)
     report(out, lowered, unlike, check, json)
 
 
-def from_checkpoint(path: Path, dt: float, portable: bool | None) -> "Lowered":
-    """A trained network, lowered; one in integers is so already."""
-    from ...export.from_torch import lower
-    from ...export.passes.base import Lowered, run_passes
+def written(
+    network: "Network",
+    out: Path,
+    nir_version: str | None = None,
+    prove: Callable[[], None] | None = None,
+) -> str | None:
+    """Write the file, which takes its place when the proof has been given: packing and proving
+    go on side by side. What nir's own type check says of it, see `store.plainly_typed`."""
+    from ...core import store
+
+    with ThreadPoolExecutor(1) as beside:
+        proven = None if prove is None else beside.submit(prove)
+        told = store.contents(network)
+        store.write_contents(told, out, nir_version, None if proven is None else proven.result)
+    return store.plainly_typed(told)
+
+
+def from_checkpoint(path: Path, dt: float, portable: bool | None) -> "Claimed":
+    """A trained network, lowered, and the proof that it is the trained one; one in integers is
+    lowered already."""
+    from ...export.from_torch.claimed import claimed
     from ...export.recipes import FLOAT, PLAIN
     from ...trainer import checkpoint as checkpoints
 
     trained = checkpoints.load(path)
     steps, content = trained.config.data.steps, trained.content
-    network = lower(trained.model, trained.input_shape, dt, steps=steps, content=content)
-    if network.number_format == "loihi":
-        return Lowered(network, ())
-    return run_passes(network, FLOAT if portable is False else PLAIN)
+    passes = FLOAT if portable is False else PLAIN
+    return claimed(trained.model, trained.input_shape, passes, dt, steps=steps, content=content)
 
 
 def from_lavadl(path: Path, dt: float) -> "Lowered":
