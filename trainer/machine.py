@@ -1,4 +1,5 @@
-"""The settings of torch that hold for a whole process, put back when training ends."""
+"""The settings of torch that hold for a whole process, put back when training ends; how freed
+memory is treated stays."""
 
 import os
 import random
@@ -10,6 +11,7 @@ import torch
 
 from ..core.settings import Run
 from . import kernels
+from .memory import keep_freed
 
 
 @contextmanager
@@ -25,6 +27,7 @@ def settled(run: Run) -> Iterator[None]:
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if run.threads:
         torch.set_num_threads(run.threads)
+    keep_freed()
     try:
         with kernels.asked(run.kernels):
             yield
