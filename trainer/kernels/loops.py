@@ -151,9 +151,10 @@ def backward(
     through the reset."""
     current, subtract, reached, dead, fires = form
     height_of = int(shape)
-    to_decay_v, to_decay_u, to_gain_v, to_bias, to_threshold, to_amount = (
-        number in learn for number in LEARNABLE
-    )
+    learned = tuple(number in learn for number in LEARNABLE)
+    to_decay_v, to_decay_u, to_gain_v, to_bias, to_threshold, to_amount = learned
+    # sums that nobody asks for would take longer than a few steps do
+    used = (True, current, *learned, dead and not detach)
 
     @numba.njit(cache=True, nogil=True, error_model="numpy")
     def run(
@@ -190,7 +191,9 @@ def backward(
             at = block * GRADIENTS * BLOCK if goes_on else 0
             state = scratch[at : at + GRADIENTS * BLOCK]
             if not goes_on:
-                state[:] = zero
+                for row in range(GRADIENTS):
+                    if used[row]:
+                        state[row * BLOCK : (row + 1) * BLOCK] = zero
                 if still:
                     grad_x[0, lo:hi] = zero
             for t in range(stop - 1, start - 1, -1):
@@ -273,9 +276,10 @@ def backward(
                     state[i] = decay_v * g_v
             if start == 0:
                 for row in range(len(LEARNABLE)):
-                    total = 0.0
-                    for i in range(n):
-                        total += state[(2 + row) * BLOCK + i]
-                    sums[block, LEARNABLE[row]] = total
+                    if learned[row]:
+                        total = 0.0
+                        for i in range(n):
+                            total += state[(2 + row) * BLOCK + i]
+                        sums[block, LEARNABLE[row]] = total
 
     return run
