@@ -7,7 +7,7 @@ from ..core.neuron import real
 from . import kernels
 from .neurons.base import Numbers
 from .neurons.srm import alpha
-from .spiking import Stepper
+from .spiking import Stepper, state_type
 
 
 def potential(x: Tensor, tau_s: float) -> Tensor:
@@ -20,6 +20,7 @@ def membranes(x: Tensor, numbers: Numbers, late: int) -> Tensor:
     if kernels.integrator(x).fused:
         return kernels.integrate(numbers, x, late)
     advance = Stepper(real(fire=None, **numbers.rest()))
-    silent = torch.zeros_like(x[0])
-    drives = [silent] * late + list(x.unbind(0))
-    return torch.stack([advance(drive)[0] for drive in drives[: len(x)]])
+    kind = state_type(x.dtype)
+    silent = torch.zeros_like(x[0], dtype=kind)
+    drives = [silent] * late + [drive.to(kind) for drive in x.unbind(0)]
+    return torch.stack([advance(drive)[0].to(x.dtype) for drive in drives[: len(x)]])

@@ -14,6 +14,14 @@ from . import segments
 Feedback = Callable[[Tensor], Tensor]  # spikes of one step [B, *shape] -> current [B, *shape]
 
 
+def state_type(kind: torch.dtype) -> torch.dtype:
+    """What currents and membranes are computed and kept in, for an input of a kind.
+
+    Halves have 8 or 11 bits: a membrane would stand still once it is some hundred times its
+    input. So float16 and bfloat16 are what a population hears and says, and no more."""
+    return torch.float32 if kind in (torch.float16, torch.bfloat16) else kind
+
+
 class Advance(Protocol):
     """One step of a population: drive [B, *shape] -> (spikes, state). state: all that it carries
     from one step to the next."""
@@ -38,7 +46,8 @@ class Spiking(nn.Module):
         raise NotImplementedError
 
     def forward(self, x: Tensor, feedback: Feedback | None = None) -> Tensor:
-        """Spikes [T, B, *shape] in x's dtype, for input current x [T, B, *shape].
+        """Spikes [T, B, *shape] in x's dtype, for input current x [T, B, *shape]; the state is
+        of `state_type`.
 
         feedback: a current made from the population's own spikes and added to this step's
         input: the last step's, or, where they are heard late anyway, those heard in this step.
@@ -59,8 +68,9 @@ class Spiking(nn.Module):
             )
         fired = self.before(x, advance)
         for t, drive in enumerate(x.unbind(0)):
+            drive = drive.to(state_type(x.dtype))
             spikes, state = advance(drive if feedback is None else drive + feedback(fired[t]))
-            fired.append(spikes)
+            fired.append(spikes.to(x.dtype))
             if self.watch is not None:
                 self.watch(spikes, state)
         segments.keep(self, (advance.state, fired[len(x) :]))
@@ -72,9 +82,10 @@ class Spiking(nn.Module):
             advance.state, fired = carried
             return list(fired)
         silent = torch.zeros_like(x[0])
+        rest = silent.to(state_type(x.dtype))
         # Whoever fires late has tested a membrane at rest by then, in vain, but a gradient to
         # the threshold comes of it.
-        return [advance(silent)[0] for _ in range(self.delay)] or [silent]
+        return [advance(rest)[0].to(x.dtype) for _ in range(self.delay)] or [silent]
 
 
 def heard_in_time(net: nn.Module, steps: int) -> None:

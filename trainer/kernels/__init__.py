@@ -1,11 +1,13 @@
 """Fused kernels: a population over all steps in one pass over memory, forward and backward.
 
 choice      which kernel runs a population, and why
-way         how a population runs, its numbers, and what a gradient needs
+form, way   how a population runs, its numbers, and what a gradient needs
 function    a fused population as one operation of autograd
 scan        the same of one that hears itself
 layout      signals as rows of memory
+passes      a pass forward and one backward; engines runs them by numba or by Triton
 loops       the steps themselves, in numba; on_cpu runs them, threads shares them out
+gpu_loops   the steps in Triton; on_gpu runs them
 pool        average pools; pool_loops, in numba
 
 The eager loop of `trainer.spiking` is the definition: spikes and membranes are equal to its bit
@@ -37,7 +39,7 @@ __all__ = [
 
 def run(neuron: "Neuron", x: Tensor, feedback: "Feedback | None" = None) -> Tensor:
     """Spikes [T, B, *shape] of a population that is covered, from rest."""
-    from .way import of_neuron  # brings numba, which not every use of a model needs
+    from .way import of_neuron
 
     if feedback is None:
         from .function import population

@@ -6,6 +6,7 @@ The choice moves no spike and no membrane; gradients differ by rounding.
 
 import importlib.util
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from ...core.errors import ConfigError
 from .. import segments
+from ..spiking import state_type
 from ..surrogate import SHAPES
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 Mode = Literal["auto", "fused", "eager"]
 VARIABLE = "SPIKEPORT_KERNELS"
+INTERPRETER = "TRITON_INTERPRET"
+COMPILERS = ("gcc", "clang")  # that triton looks for
 _asked: Mode = "auto"
 
 
@@ -69,11 +73,11 @@ def chosen(neuron: "Neuron", x: Tensor, feedback: "Feedback | None" = None) -> C
         return Choice("eager", "its steps are recorded")
     if segments.running():
         return Choice("eager", "its steps are run in segments")
-    reason = not_covered(neuron, feedback) or not_here(x)
-    if feedback is not None and x.ndim != 3:
-        reason = reason or f"it hears its own spikes in {x.ndim - 2} dimensions"
+    reason = not_covered(neuron) or not_here(x)
+    if feedback is not None:
+        reason = reason or not_a_scan(feedback, x)
     if not reason:
-        return Choice("numba" if x.device.type == "cpu" else "triton")
+        return Choice(engine_of(x.device.type))
     if wanted == "fused":
         raise ConfigError(
             f"kernels are to be fused, but a {type(neuron).__name__} cannot be: {reason}; "
@@ -86,10 +90,10 @@ def integrator(x: Tensor) -> Choice:
     """What runs a population that does not fire on x [T, B, *shape]."""
     reason = "asked for" if mode() == "eager" else not_here(x)
     reason = "its steps are run in segments" if segments.running() else reason
-    return Choice("eager", reason) if reason else Choice("numba")
+    return Choice("eager", reason) if reason else Choice(engine_of(x.device.type))
 
 
-def not_covered(neuron: "Neuron", feedback: "Feedback | None" = None) -> str:
+def not_covered(neuron: "Neuron") -> str:
     """Why a population has no fused kernel; '' if it has one."""
     if not neuron.plain_step:
         return "its step is not the plain one"
@@ -97,39 +101,74 @@ def not_covered(neuron: "Neuron", feedback: "Feedback | None" = None) -> str:
         return f"a refractory period of {neuron.refractory}"
     if type(neuron.surrogate) not in SHAPES.values():
         return f"no kernel knows the surrogate {type(neuron.surrogate).__name__}"
-    return "" if feedback is None else not_a_scan(feedback)
+    return ""
 
 
-def not_a_scan(feedback: "Feedback") -> str:
-    """Why the way back from a population to itself has no kernel; '' if it has one."""
+def not_a_scan(feedback: "Feedback", x: Tensor) -> str:
+    """Why the way back from a population to itself has no kernel on x; '' if it has one."""
+    if x.ndim != 3:
+        return f"it hears its own spikes in {x.ndim - 2} dimensions"
     if not isinstance(feedback, nn.Linear) or type(feedback).forward is not nn.Linear.forward:
         return f"it hears its own spikes through a {type(feedback).__name__}"
     if feedback._forward_hooks or feedback._forward_pre_hooks:
         return "it hears its own spikes through a layer with hooks"
-    return "mixed precision" if torch.is_autocast_enabled("cpu") else ""
+    if state_type(x.dtype) != x.dtype or torch.is_autocast_enabled(x.device.type):
+        return "it hears its own spikes in mixed precision"
+    return ""
 
 
 def not_here(x: Tensor) -> str:
     """Why no kernel takes this input; '' if one does."""
-    if x.dtype not in (torch.float32, torch.float64):
+    if state_type(x.dtype) not in (torch.float32, torch.float64):
         return f"an input of {str(x.dtype).removeprefix('torch.')}"
     if x.ndim < 2 or not x.numel():
         return "an empty input"
     return missing(x.device.type)
 
 
-@cache
+def engine_of(device: str) -> Literal["numba", "triton"]:
+    """What runs kernels on a kind of device: Triton on GPUs, and where its interpreter, which
+    runs on a processor, is asked for by its own variable."""
+    return "triton" if device != "cpu" or os.environ.get(INTERPRETER) == "1" else "numba"
+
+
 def missing(device: str) -> str:
     """Why there is no kernel on this kind of device; '' if there is."""
-    package = {"cpu": "numba"}.get(device)
-    if package is None:
+    if device not in ("cpu", "cuda"):
         return f"no kernel for {device}"
-    return "" if importlib.util.find_spec(package) else f"{package} is not installed"
+    package = engine_of(device)
+    if not installed(package):
+        return f"{package} is not installed"
+    return "" if device == "cpu" else no_compiler()
+
+
+@cache
+def installed(package: str) -> bool:
+    """Whether it can be imported."""
+    return importlib.util.find_spec(package) is not None
+
+
+@cache
+def no_compiler() -> str:
+    """Triton compiles what launches a kernel, too."""
+    named = os.environ.get("CC")
+    if any(map(shutil.which, [named] if named else COMPILERS)):
+        return ""
+    return f"triton needs a C compiler, and {named or ' or '.join(COMPILERS)} is not there"
 
 
 def on_this_machine() -> dict[str, str]:
     """Kind of device -> what runs the neurons that have a fused kernel, and why."""
-    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    told = {device: runs(device) for device in ("cpu", "cuda")}
+    if not torch.cuda.is_available():
+        told["cuda"] = f"torch {torch.__version__} sees no GPU"
+    return told
+
+
+def runs(device: str) -> str:
+    """What a kind of device runs, if there is one."""
     if mode() == "eager":
-        return dict.fromkeys(devices, "eager torch: asked for")
-    return {d: f"eager torch: {why}" if (why := missing(d)) else "fused" for d in devices}
+        return "eager torch: asked for"
+    if why := missing(device):
+        return f"eager torch: {why}"
+    return f"fused: {engine_of(device)}"

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from . import on_cpu
+from . import passes
+from .engines import engine
 from .layout import one_step, rows, still, strides, unrolled
 from .way import Given, Way, gradients
 
@@ -36,15 +37,16 @@ class _Population(torch.autograd.Function):
         laid = strides(x[0])
         heard = rows(x, laid)
         needs = way.needs(ctx.needs_input_grad[0], ctx.needs_input_grad[4:])
-        numbers, shape = way.numbers(given), (steps, heard.shape[1])
-        done = on_cpu.Forward(heard, numbers, way.form, shape, (needs.membranes, needs.currents))
-        done.run(heard, on_cpu.Span(way.late, 0, steps))
+        found, shape = engine(x), (steps, heard.shape[1])
+        numbers = found.numbers(way.numbers(given), heard)
+        done = found.forward(heard, numbers, way.form, shape, (needs.membranes, needs.currents))
+        done.run(heard, passes.Span(way.late, 0, steps))
         if needs.any:
             fired = done.spikes if way.form.dead else None
             ctx.save_for_backward(*done.kept, fired, heard if needs.x else None)
         ctx.way, ctx.held, ctx.numbers, ctx.learn = way, held, numbers, needs.learn
         ctx.shape, ctx.laid, ctx.rows, ctx.given = x.shape[1:], laid, shape, given
-        return unrolled(done.spikes, ctx.shape, laid)
+        return unrolled(done.spikes.to(x.dtype), ctx.shape, laid)
 
     @staticmethod
     @once_differentiable
@@ -52,11 +54,11 @@ class _Population(torch.autograd.Function):
         way, to_x = ctx.way, ctx.needs_input_grad[0]
         membranes, currents, fired, x = ctx.saved_tensors
         came = rows(grad, ctx.laid)
-        told = on_cpu.Told(came, on_cpu.Kept(membranes, currents), fired, x, ctx.numbers)
+        told = passes.Told(came, passes.Kept(membranes, currents), fired, x, ctx.numbers)
         how = way.form, way.shape, way.detach, ctx.learn, to_x
-        done = on_cpu.Backward(told, how, ctx.rows, ctx.held, way.late)
-        done.run(came, on_cpu.Span(way.late, 0, ctx.rows[0]))
-        to_input = unrolled(done.to_input(), ctx.shape, ctx.laid) if to_x else None
+        done = engine(grad).backward(told, how, ctx.rows, ctx.held, way.late)
+        done.run(came, passes.Span(way.late, 0, ctx.rows[0]))
+        to_input = unrolled(done.to_input().to(grad.dtype), ctx.shape, ctx.laid) if to_x else None
         if to_input is not None and ctx.held:
             to_input = to_input[0]
         return to_input, None, None, None, *gradients(done.of_numbers(), ctx.learn, ctx.given)

@@ -15,41 +15,31 @@ for every block, and what is in it stays until the next call.
 
 import math
 from collections.abc import Callable
-from enum import IntEnum
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
 
+from .form import (
+    AMOUNT,
+    BIAS,
+    DECAY_U,
+    DECAY_V,
+    GAIN_U,
+    GAIN_V,
+    GRADIENTS,
+    LEARNABLE,
+    SCALE,
+    STATE,
+    THRESHOLD,
+    V_RESET,
+    WIDTH,
+    Form,
+    Shape,
+)
+
 BLOCK = 2048  # neurons; fixed, since sums over a block must not depend on the threads
-DECAY_V, DECAY_U, GAIN_U, GAIN_V, BIAS, THRESHOLD, V_RESET, AMOUNT, WIDTH, SCALE = range(10)
-LEARNABLE = (DECAY_V, DECAY_U, GAIN_V, BIAS, THRESHOLD, AMOUNT)
-STATE = 3  # rows of a forward scratch: v, u, the last spikes
-GRADIENTS = 9  # of a backward one: of v and u, of the numbers of LEARNABLE, of the last spikes
-
-
-class Shape(IntEnum):
-    """h(z) of `trainer.surrogate`."""
-
-    TRIANGLE = 0
-    RECTANGULAR = 1
-    ATAN = 2
-    SUPERSPIKE = 3
-    SIGMOID = 4
-    EXPONENTIAL = 5
-
-
-class Form(NamedTuple):
-    """What the compiler knows. current: u is remembered. subtract: reset by subtraction.
-    reached: fires at the threshold too. dead: no reset, but the step after a spike is spent at
-    v_reset. fires: else the membrane is the output."""
-
-    current: bool
-    subtract: bool
-    reached: bool
-    dead: bool = False
-    fires: bool = True
 
 
 @numba.njit(inline="always", error_model="numpy")

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
 from torch import Tensor, nn
 
-from .choice import mode, not_here
+from .choice import installed, mode
 from .threads import side_by_side
 
 WORTH = 1 << 15  # values of an input; a smaller one is not worth a compilation
@@ -54,7 +54,9 @@ def fused(x: Tensor, window: Window) -> bool:
     """Whether the loops pool x [N, C, H, W]."""
     if torch.compiler.is_compiling() or mode() == "eager" or x.numel() < WORTH:
         return False
-    if x.device.type != "cpu" or not_here(x) or not x.is_contiguous():
+    if x.dtype not in (torch.float32, torch.float64) or not installed("numba"):
+        return False
+    if x.device.type != "cpu" or not x.is_contiguous():
         return False
     return x.shape[2] >= window.high and x.shape[3] >= window.wide
 

@@ -12,7 +12,8 @@ import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from . import on_cpu
+from . import passes
+from .engines import engine
 from .way import Given, Way, gradients
 
 
@@ -49,10 +50,11 @@ class _Scan(torch.autograd.Function):
     ) -> Tensor:
         to_x = any(ctx.needs_input_grad[:3])
         needs = way.needs(to_x, ctx.needs_input_grad[4:])
-        numbers = way.numbers(given)
+        found = engine(x)
+        numbers = found.numbers(way.numbers(given), x)
         shape = len(x), x[0].numel()
         wanted = needs.membranes, needs.currents
-        done = on_cpu.Forward(x, numbers, way.form, shape, wanted, goes_on=True)
+        done = found.forward(x, numbers, way.form, shape, wanted, goes_on=True)
         heard = _forward(done, x, weight, bias, Loop.of(way.late), needs.x)
         if needs.any:
             ctx.save_for_backward(*done.kept, done.spikes, heard, weight)
@@ -66,10 +68,10 @@ class _Scan(torch.autograd.Function):
         membranes, currents, spikes, heard, weight = ctx.saved_tensors
         way, loop = ctx.way, Loop.of(ctx.way.late)
         fired = spikes if way.form.dead else None
-        told = on_cpu.Told(grad, on_cpu.Kept(membranes, currents), fired, heard, ctx.numbers)
+        told = passes.Told(grad, passes.Kept(membranes, currents), fired, heard, ctx.numbers)
         how = way.form, way.shape, way.detach, ctx.learn, True
         rows = ctx.shape[0], spikes.shape[1]
-        done = on_cpu.Backward(told, how, rows, False, way.late, goes_on=True)
+        done = engine(grad).backward(told, how, rows, False, way.late, goes_on=True)
         _backward(done, grad, weight, loop)
         to_input = done.to_input().view(ctx.shape)
         of_linear = _of_linear(done.to_x[: rows[0]].view(ctx.shape), spikes, loop)
@@ -81,7 +83,7 @@ class _Scan(torch.autograd.Function):
 
 
 def _forward(
-    done: on_cpu.Forward,
+    done: passes.Forward,
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
@@ -93,17 +95,17 @@ def _forward(
     spikes = done.spikes.view(x.shape)
     rest = torch.zeros_like(x[0])
     heard = torch.zeros_like(done.spikes) if keep else None
-    done.run(rest.view(1, -1), on_cpu.Span(loop.late, 0, min(loop.late, steps)))
+    done.run(rest.view(1, -1), passes.Span(loop.late, 0, min(loop.late, steps)))
     for k in range(loop.late, steps):
         before = spikes[k - loop.back] if k >= loop.back else rest
         drive = (x[k - loop.late] + F.linear(before, weight, bias)).view(1, -1)
         if heard is not None:
             heard[k - loop.late] = drive
-        done.run(drive, on_cpu.Span(loop.late, k, k + 1))
+        done.run(drive, passes.Span(loop.late, k, k + 1))
     return heard
 
 
-def _backward(done: on_cpu.Backward, grad: Tensor, weight: Tensor, loop: Loop) -> None:
+def _backward(done: passes.Backward, grad: Tensor, weight: Tensor, loop: Loop) -> None:
     """Every step, from the last."""
     steps = len(grad)
     felt = done.to_x[:steps].view(grad.shape)
@@ -111,7 +113,7 @@ def _backward(done: on_cpu.Backward, grad: Tensor, weight: Tensor, loop: Loop) -
         came = grad[k]
         if k + loop.back < steps:
             came = torch.addmm(came, felt[k + loop.back], weight)
-        done.run(came.reshape(1, -1), on_cpu.Span(loop.late, k, k + 1))
+        done.run(came.reshape(1, -1), passes.Span(loop.late, k, k + 1))
 
 
 def _of_linear(felt: Tensor, spikes: Tensor, loop: Loop) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..surrogate import SHAPES, Surrogate
-from . import loops
+from .form import DECAY_U, GAIN_V, LEARNABLE, V_RESET, Form, Shape
 
 if TYPE_CHECKING:
     from ..neurons.base import Neuron, Numbers
@@ -25,7 +25,7 @@ IDLE = {  # what moves no bit where a number is None, in the order of the kernel
     "v_reset": -0.0,
     "amount": 0.0,
 }
-SHAPE_OF = {kind: loops.Shape[name.upper()] for name, kind in SHAPES.items()}
+SHAPE_OF = {kind: Shape[name.upper()] for name, kind in SHAPES.items()}
 
 
 @dataclass(frozen=True)
@@ -33,35 +33,34 @@ class Way:
     """Beside the numbers. late: steps after which the output is heard. detach: no gradient
     through the reset. keep: gradients may be asked for."""
 
-    form: loops.Form
+    form: Form
     surrogate: Surrogate | None = None  # None: it does not fire
     detach: bool = True
     late: int = 0
     keep: bool = field(default_factory=torch.is_grad_enabled)
 
     @property
-    def shape(self) -> loops.Shape:
+    def shape(self) -> Shape:
         """Of the surrogate."""
-        return loops.Shape.TRIANGLE if self.surrogate is None else SHAPE_OF[type(self.surrogate)]
+        return Shape.TRIANGLE if self.surrogate is None else SHAPE_OF[type(self.surrogate)]
 
-    def numbers(self, given: Given) -> list[float]:
-        """The kernel's, as they are now."""
-        plain = [v.item() if isinstance(v, Tensor) else v for v in given]
+    def numbers(self, given: Given) -> list[float | Tensor]:
+        """All that a kernel takes."""
         slope = self.surrogate or Surrogate()
-        return [*plain, slope.width, slope.scale]
+        return [*given, slope.width, slope.scale]
 
     def needs(self, to_x: bool, to_numbers: Sequence[bool]) -> "Needs":
         """What a gradient takes, if one is asked for of the input or of some numbers."""
-        learn = tuple(n for n in loops.LEARNABLE if to_numbers[n])
+        learn = tuple(n for n in LEARNABLE if to_numbers[n])
         wanted = self.keep and (to_x or bool(learn))
         current = self.form.current
-        of_current = bool({loops.DECAY_U, loops.GAIN_V} & set(learn))
+        of_current = bool({DECAY_U, GAIN_V} & set(learn))
         return Needs(
             learn,
             any=wanted,
             membranes=wanted and self.form.fires,
             currents=wanted and current and of_current,
-            x=wanted and not current and loops.GAIN_V in learn,
+            x=wanted and not current and GAIN_V in learn,
         )
 
 
@@ -78,7 +77,7 @@ class Needs(NamedTuple):
 def of_neuron(neuron: "Neuron") -> tuple[Way, list[float | Tensor]]:
     """How a neuron that is covered runs, and its numbers."""
     numbers = neuron.numbers()
-    form = loops.Form(
+    form = Form(
         numbers.decay_u is not None,
         numbers.amount is not None,
         neuron.compare == ">=",
@@ -89,7 +88,7 @@ def of_neuron(neuron: "Neuron") -> tuple[Way, list[float | Tensor]]:
 
 def of_integrator(numbers: "Numbers", late: int) -> tuple[Way, list[float | Tensor]]:
     """The same of a population that does not fire."""
-    form = loops.Form(numbers.decay_u is not None, False, False, fires=False)
+    form = Form(numbers.decay_u is not None, False, False, fires=False)
     return Way(form, late=late), given(numbers)
 
 
@@ -97,15 +96,15 @@ def given(numbers: "Numbers") -> list[float | Tensor]:
     """The kernel's numbers, learned ones as tensors."""
     found = [idle if (v := getattr(numbers, name)) is None else v for name, idle in IDLE.items()]
     if numbers.v_reset == 0:
-        found[loops.V_RESET] = IDLE["v_reset"]
+        found[V_RESET] = IDLE["v_reset"]
     return found
 
 
-def gradients(sums: list[float], learn: Sequence[int], given: Given) -> list[Tensor | None]:
+def gradients(sums: Tensor, learn: Sequence[int], given: Given) -> list[Tensor | None]:
     """Of every number that is learned, like it."""
     found: list[Tensor | None] = [None] * len(given)
     for n in learn:
         value = given[n]
         assert isinstance(value, Tensor)
-        found[n] = torch.tensor(sums[n], dtype=value.dtype, device=value.device)
+        found[n] = sums[n].to(value.device, value.dtype)
     return found

@@ -7,6 +7,7 @@ from ...core.errors import ConfigError, NetworkError
 from .. import kernels, segments
 from ..layers import Whole
 from ..neurons.base import Numbers
+from ..spiking import state_type
 
 
 class LeakyReadout(Whole):
@@ -37,11 +38,12 @@ class LeakyReadout(Whole):
         """Membranes [T, B, C]."""
         if self.initial == 0 and kernels.integrator(x).fused:
             return kernels.integrate(self._numbers(), x, self.delay)
-        rest = torch.full_like(x[0], self.initial), torch.zeros_like(x[0])
-        u, current = segments.memory(self) or rest
+        kind = state_type(x.dtype)
+        zero = torch.zeros_like(x[0], dtype=kind)
+        u, current = segments.memory(self) or (zero + self.initial, zero)
         out = []
-        for now in x.unbind(0):
-            out.append(u)
+        for now in x.to(kind).unbind(0):
+            out.append(u.to(x.dtype))
             u = self.decay * u + (1 - self.decay) * (now if self.decay_syn is None else current)
             if self.decay_syn is not None:
                 current = self.decay_syn * current + now
