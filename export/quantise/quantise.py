@@ -10,6 +10,7 @@ from ...core.errors import QuantisationError
 from ...core.network import Edge, Network
 from ...core.nodes import Node, SumPool2d
 from ..passes.edit import free_name
+from .doubts import doubts, refuse_silence
 from .layers import Layer, layers_of
 from .options import Options, Runner, by_interpreter
 from .partition import Partition, partition
@@ -19,11 +20,12 @@ from .scale import Chosen, choose
 @dataclass(frozen=True)
 class Quantised:
     """A network in the chip's integers, what each population's choice cost, and the populations
-    with what they heard on the calibration data."""
+    with what they heard on the calibration data. doubts: what is odd of those, in words."""
 
     network: Network
     chosen: Mapping[str, Chosen]
     layers: Mapping[str, Layer]
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class Quantise:
     name: str = "quantise"
 
     def apply(self, network: Network) -> Quantised:
-        """QuantisationError names the node and the register that cannot hold its number."""
+        """QuantisationError names the node and the register that cannot hold its number;
+        DataError if the calibration data are 0."""
         if network.number_format != "real":
             raise QuantisationError("the network is in the chip's integers already")
         if network.meaning.timing == "pipelined":
@@ -52,11 +55,13 @@ class Quantise:
         if left := network.unlowered:
             raise QuantisationError(f"node {left[0]!r} must be lowered before quantisation")
         parts = partition(network)
+        refuse_silence(self.calibration)
         layers = layers_of(network, parts, self.calibration)
         chosen = {n: choose(layer, self.options, self.run) for n, layer in layers.items()}
         made = rebuilt(network, parts, chosen)
         history = (*network.history, f"{self.name}:{self.options.method}:{self.options.bits}")
-        return Quantised(made.changed(history=history), chosen, layers)
+        odd = tuple(doubts(self.calibration, layers))
+        return Quantised(made.changed(history=history), chosen, layers, odd)
 
 
 class Made(Protocol):

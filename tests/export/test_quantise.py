@@ -9,7 +9,7 @@ from spikeport.backends.conformance import Case, make
 from spikeport.core import interpreter, loihi
 from spikeport.core.arrays import frozen
 from spikeport.core.chip_nodes import ChipNeuron, ChipSynapse, ToChip
-from spikeport.core.errors import QuantisationError
+from spikeport.core.errors import DataError, QuantisationError
 from spikeport.core.network import Meaning, Network
 from spikeport.core.nodes import Input, Linear, Neuron, Node, Output
 from spikeport.core.schedule import compile
@@ -143,6 +143,34 @@ def test_a_layer_of_zeros() -> None:
         options = Options("max", equalise=equalise)
         made = Quantise(spikes(4, 3, 6), options).apply(dense_layer(np.zeros((3, 6))))
         assert not made.network.nodes["fc"].synapse.weight.any()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("method", ["spikes", "mse", "percentile", "max"])
+def test_calibration_data_that_say_nothing(method: Any) -> None:
+    real = dense_layer(np.full((3, 6), 0.4))
+    zeros = {"in": np.zeros((4, 3, 6))}
+    with pytest.raises(DataError, match="calibration data are 0 everywhere"):
+        Quantise(zeros, Options(method)).apply(real)
+
+
+def test_calibration_data_that_say_little() -> None:
+    def odd(x: Any, weight: float = 0.4) -> tuple[str, ...]:
+        return (
+            Quantise({"in": x}, Options("max")).apply(dense_layer(np.full((3, 6), weight))).doubts
+        )
+
+    various = spikes(8, 4, 6)["in"]
+    assert odd(various) == ()
+    assert odd(various, 1e-3) == (
+        "'lif' never fires on the calibration data, which say nothing of its scale",
+    )
+    assert odd(various[:, :1].repeat(4, axis=1)) == (
+        "input 'in': all 4 samples of the calibration data are the same",
+    )
+    assert odd(np.ones((8, 4, 6)), 0.9) == (
+        "input 'in' is 1 everywhere in the calibration data",
+        "'lif' never rests on the calibration data, which say little of its scale",
+    )
 
 
 @pytest.mark.parametrize("method", ["spikes", "mse", "percentile", "max"])

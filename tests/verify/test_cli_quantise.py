@@ -282,3 +282,15 @@ def test_integer_files_changed_by_hand(home: Path) -> None:
         cwd=home,
         says="threshold and the integers",
     )
+
+
+def test_calibration_data_that_say_nothing_or_little(home: Path) -> None:
+    np.save(home / "zeros.npy", np.zeros((20, 30, 8)))
+    np.save(home / "ones.npy", np.ones((20, 30, 8)))
+    words = ["quantise", "real.nir", *MEANS, "--calibrate"]
+    refused(*words, "zeros.npy", "--out", "no.nir", cwd=home, says="are 0 everywhere")
+    done = ok(*words, "ones.npy", "--out", "odd.nir", "--json", cwd=home)
+    assert "warning: input 'in' is 1 everywhere" in done.stderr
+    assert (
+        json.loads(done.stdout)["doubts"][0] == "input 'in' is 1 everywhere in the calibration data"
+    )

@@ -85,6 +85,8 @@ def quantise(
     store.write(made.network, out)
     if report is not None:
         write(report, told)
+    for doubt in made.doubts:
+        say(f"warning: {doubt}")
     if json:
         tell(told)
     else:
@@ -110,6 +112,7 @@ def facts(found: "Cost", made: Any) -> dict[str, Any]:
         "digest": store.digest(made.network),
         "history": list(made.network.history),
         "chosen": quantisation(made.chosen),
+        "doubts": list(made.doubts),
         "cost": asdict(found),
     }
 
