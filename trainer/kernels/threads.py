@@ -1,6 +1,7 @@
 """Blocks of neurons side by side, on as many threads as torch has been given.
 
-Who does which block, and in what order, moves no bit: a block writes its own part of memory.
+Who does which block, and in what order, moves no bit: a block writes its own part of memory. A
+thread that is done takes what is left, so that one on a busy core does not hold up the others.
 """
 
 import os
@@ -11,21 +12,28 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 ALONE = 1 << 17  # neuron-steps that one thread does by itself
+SHARES = 4  # a thread's on average
 _pools: dict[int, ThreadPoolExecutor] = {}
 _lock = threading.Lock()
 
 
 def side_by_side(work: Callable[[range], None], blocks: int, size: int) -> None:
-    """work(blocks of one thread), for all of them. size: neuron-steps in all."""
+    """work(some of the blocks), until all are done. size: neuron-steps in all."""
     count = min(torch.get_num_threads(), blocks, max(1, size // ALONE))
     if count == 1:
         work(range(blocks))
         return
-    edges = [blocks * n // count for n in range(count + 1)]
-    shares = [range(lo, hi) for lo, hi in zip(edges, edges[1:], strict=False)]
-    others = [pool(count - 1).submit(work, share) for share in shares[1:]]
+    shares = min(blocks, SHARES * count)
+    edges = [blocks * n // shares for n in range(shares + 1)]
+    left = iter([range(lo, hi) for lo, hi in zip(edges, edges[1:], strict=False)])
+
+    def go_on() -> None:
+        for share in left:  # a list's iterator gives each to one thread
+            work(share)
+
+    others = [pool(count - 1).submit(go_on) for _ in range(count - 1)]
     try:
-        work(shares[0])
+        go_on()
     finally:
         for other in others:
             other.result()
