@@ -1,6 +1,7 @@
 """All dialects by name."""
 
 from .base import Dialect
+from .hxtorch import HXTORCH
 from .norse import NORSE
 from .plain import PLAIN
 from .rockpool import ROCKPOOL
@@ -11,5 +12,5 @@ from .spyx import SPYX
 
 DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect
-    for dialect in (SNNTORCH, NORSE, SINABS, SPIKINGJELLY, ROCKPOOL, SPYX, PLAIN)
+    for dialect in (SNNTORCH, NORSE, SINABS, SPIKINGJELLY, ROCKPOOL, SPYX, HXTORCH, PLAIN)
 }

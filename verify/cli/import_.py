@@ -15,8 +15,8 @@ def import_(
     dialect: Annotated[
         str,
         typer.Option(
-            help="whose file it is: snntorch, norse, sinabs, spikingjelly, rockpool, spyx, plain; "
-            "auto: by what shows in the file"
+            help="whose file it is: snntorch, norse, sinabs, spikingjelly, rockpool, spyx, "
+            "hxtorch, plain; auto: by what shows in the file"
         ),
     ] = "auto",
     dt: Annotated[
