@@ -1,4 +1,5 @@
-"""The raw contents of .nir and .net files, read with limits: files come from strangers.
+"""The raw contents of .nir and .net files, and of NIR data, read with limits: files come from
+strangers.
 
 Only plain datasets and groups are followed, each under one name. Nothing is executed, no link
 leaves the file, no numbers stand in another one, and nothing is read before its declared size,
@@ -87,6 +88,10 @@ class Reader:
         """Everything in a .net file; NetworkError says what is wrong with it."""
         return self.opened(".net", lambda file: self.members(file, 0))
 
+    def data(self, take: Callable[[Any], Read]) -> Read:
+        """What `take` makes of the top group of a file of NIR data."""
+        return self.opened("NIR data", take)
+
     def opened(self, kind: str, take: Callable[[Any], Read]) -> Read:
         """What `take` finds in the file."""
         if not self.path.is_file():
@@ -166,6 +171,19 @@ class Reader:
         if not isinstance(found, h5py.h5g.GroupID):
             raise NetworkError(f"{group.name}/{name} is not a group")
         return h5py.Group(found)
+
+    def attribute(self, group: Any, name: str) -> Any:
+        """A number or a text that stands beside a group, unpacked always."""
+        key = name.encode()
+        if not h5py.h5a.exists(group.id, key):
+            raise NetworkError(f"{group.name} has no attribute {name!r}")
+        found = h5py.h5a.open(group.id, key)
+        if found.get_space().get_simple_extent_type() != h5py.h5s.SCALAR:
+            raise NetworkError(f"attribute {name!r} of {group.name} is no single number or text")
+        value = group.attrs[name]
+        if isinstance(value, str | np.number) and len(str(value)) <= MAX_NAME:
+            return value
+        raise NetworkError(f"attribute {name!r} of {group.name} is neither a number nor a text")
 
     # --- datasets ----------------------------------------------------------------------------
 

@@ -1,7 +1,9 @@
 """Recordings as NIR data: nothing lost, by our reader and by nir's."""
 
 from pathlib import Path
+from typing import Any
 
+import h5py
 import nir
 import numpy as np
 import pytest
@@ -90,3 +92,73 @@ def test_run_writes_it(tmp_path: Path) -> None:
     with np.load(tmp_path / "r.npz") as kept:
         assert np.array_equal(got.spikes["one"], kept["spikes/one"])
         assert np.array_equal(got.outputs["out"], kept["output"])
+
+
+# --- files that mean harm --------------------------------------------------------------------
+
+EVENTS = "nodes/a/observables/spikes"
+
+
+def spoil(path: Path, change: Any, match: str) -> None:
+    nir_data.write(recording(20), path, 1e-3)
+    with h5py.File(path, "r+") as file:
+        change(file)
+    with pytest.raises(DataError, match=match) as error:
+        nir_data.read(path, 1e-3)
+    assert str(path) in str(error.value)
+
+
+def attribute(group: str, name: str, value: Any) -> Any:
+    def change(file: Any) -> None:
+        del file[group].attrs[name]
+        if value is not None:
+            file[group].attrs[name] = value
+
+    return change
+
+
+def dataset(name: str, **how: Any) -> Any:
+    def change(file: Any) -> None:
+        del file[f"{EVENTS}/{name}"]
+        file[EVENTS].create_dataset(name, **how)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (attribute(EVENTS, "n_neurons", 1 << 40), "take over 512 MiB"),
+        (attribute(EVENTS, "t_max", 1e12), "take over 512 MiB"),
+        (attribute(EVENTS, "t_max", np.inf), "t_max is .*inf"),
+        (attribute(EVENTS, "n_neurons", -4), "n_neurons is .*-4"),
+        (attribute(EVENTS, "n_neurons", "many"), "n_neurons is 'many'"),
+        (attribute(EVENTS, "n_neurons", np.ones(1 << 10)), "no single number"),
+        (attribute(EVENTS, "__type__", None), "no attribute '__type__'"),
+        (attribute(EVENTS, "__type__", "n" * 5000), "neither a number nor a text"),
+        (attribute("nodes/a", "__type__", "NIRGraphData"), "'a' is a graph"),
+        (attribute("/", "__type__", "NIRGraph"), "no NIR data"),
+        (dataset("time", data=np.full((3, 7), np.nan)), "neurons spike at"),
+        (dataset("idx", shape=(1 << 20, 1 << 20), dtype="i8"), "may hold 128 MiB"),
+        (dataset("idx", data=np.zeros((2, 3, 4))), "idx is no table of numbers with 2 axes"),
+        (lambda file: file[EVENTS].move("idx", "index"), "idx is missing"),
+        (lambda file: file["nodes/a/observables"].move("v", "w"), "'a' has 'w'; known are"),
+    ],
+)
+def test_a_file_that_means_harm(tmp_path: Path, change: Any, match: str) -> None:
+    spoil(tmp_path / "a.nir", change, match)
+
+
+def test_times_that_are_none(tmp_path: Path) -> None:
+    def change(file: Any) -> None:
+        file[f"{EVENTS}/time"][0, 0] = np.nan
+
+    spoil(tmp_path / "a.nir", change, "1 events lie outside")
+
+
+def test_a_link_to_another_file(tmp_path: Path) -> None:
+    def change(file: Any) -> None:
+        del file[f"{EVENTS}/idx"]
+        file[f"{EVENTS}/idx"] = h5py.ExternalLink("/etc/passwd", "idx")
+
+    spoil(tmp_path / "a.nir", change, "missing or a link out of its place")

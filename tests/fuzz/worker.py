@@ -2,7 +2,8 @@
 time it took and how much memory: a line of JSON for every line `path`.
 
 "network": it was read, and could be ordered and digested, or that was refused by a NetworkError;
-"refused": a NetworkError; "raised": anything else.
+"refused": a NetworkError; "raised": anything else. Of data_*.nir: a recording was read, or a
+DataError raised.
 """
 
 import json
@@ -13,8 +14,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from spikeport.core import store
-from spikeport.core.errors import NetworkError
+from spikeport.core import nir_data, store
+from spikeport.core.errors import DataError, NetworkError
 from spikeport.core.schedule import compile
 
 LIMIT = 1 << 30  # bytes, over what the process holds before the first file
@@ -37,6 +38,12 @@ def stated(name: str) -> store.Stated:
 
 def read(path: Path) -> dict[str, Any]:
     """What became of it."""
+    if path.name.startswith("data_"):
+        try:
+            nir_data.read(path, 1e-3)
+        except DataError as error:
+            return {"end": "refused", "text": str(error)}
+        return {"end": "network", "text": ""}
     try:
         network = store.read(path, stated(path.name))
     except NetworkError as error:
