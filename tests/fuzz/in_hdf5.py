@@ -22,6 +22,7 @@ DTYPES = (
     [("a", "f8"), ("b", "i4")], ("f8", (3,)), h5py.string_dtype(), h5py.vlen_dtype(np.float64),
     h5py.ref_dtype, h5py.regionref_dtype, h5py.enum_dtype({"A": 0, "B": 1}),
 )  # fmt: skip
+MOST = 1 << 20  # numbers
 LARGE = ((1 << 20, 1 << 20), (1 << 62,), (1 << 31, 2), (300, 1000, 1000), (1 << 27,), (1 << 40, 0))
 
 
@@ -40,6 +41,13 @@ def some(random: Any, file: Any, kind: Any = object) -> str:
 
 def dataset(random: Any, file: Any) -> str:
     return some(random, file, h5py.Dataset)
+
+
+def content(file: Any, name: str) -> Any:
+    """All of a dataset; ValueError for one that a change before made huge."""
+    if (file[name].size or 0) > MOST:
+        raise ValueError(f"{name} is too large to be changed")
+    return file[name][()]
 
 
 def put(file: Any, name: str, **how: Any) -> None:
@@ -135,7 +143,7 @@ def dtype(random: Any, file: Any) -> None:
 def cast(random: Any, file: Any) -> None:
     """The same numbers in another type of numbers."""
     name = dataset(random, file)
-    values = file[name][()]
+    values = content(file, name)
     put(
         file,
         name,
@@ -146,7 +154,7 @@ def cast(random: Any, file: Any) -> None:
 def shape(random: Any, file: Any) -> None:
     """Another shape of the same numbers, or of more, or of none."""
     name = dataset(random, file)
-    values = np.asarray(file[name][()])
+    values = np.asarray(content(file, name))
     numbers = values if values.dtype.kind in "biuf" else np.arange(6.0)
     changed = (
         numbers.ravel(), numbers[None], numbers[..., None], numbers.T, numbers.ravel()[:1],
@@ -163,7 +171,7 @@ def empty(random: Any, file: Any) -> None:
 def values(random: Any, file: Any) -> None:
     """Numbers that no one meant."""
     name = dataset(random, file)
-    there = np.asarray(file[name][()])
+    there = np.asarray(content(file, name))
     if there.dtype.kind not in "biuf":
         there = np.zeros(3)
     changed = np.array(there, np.float64)
