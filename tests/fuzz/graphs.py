@@ -90,6 +90,28 @@ class ChainGrower(AnyGrower):
         return replace(made, reset="value", reset_amount=None) if made.kind == "IF" else made
 
 
+class PlainGrower(ChainGrower):
+    """What other libraries' importers read: one number for a population, and resets to 0."""
+
+    def neuron(self, shape: tuple[int, ...]) -> Neuron:
+        kind = self.pick(self.kinds)
+        how: dict[str, Any] = {"compare": self.pick([">", ">="])}
+        if kind == "CubaLIF":
+            how["decay_u"] = self.random.uniform(0.1, 0.9)
+        if self.chance(0.6):
+            how["gain_v"] = self.random.uniform(0.3, 1.5)
+        decay = 1.0 if kind == "IF" else self.random.uniform(0.2, 0.95)
+        return Neuron(shape, decay, self.random.uniform(0.3, 1.5), **how)
+
+
+class ZeroGrower(AnyGrower):
+    """What Lava has: populations that spike, with resets to 0."""
+
+    def neuron(self, shape: tuple[int, ...]) -> Neuron:
+        made = super().neuron(shape)
+        return made if made.reset == "subtract" else replace(made, v_reset=np.zeros(()))
+
+
 def grown(seed: int) -> Network | None:
     """A network in real numbers, or None where the draw has no meaning."""
     return finished(AnyGrower(seed), seed)
@@ -98,6 +120,16 @@ def grown(seed: int) -> Network | None:
 def grown_for_norse(seed: int) -> Network | None:
     """One that Norse could hold."""
     return finished(ChainGrower(seed, ("IF", "LIF", "CubaLIF")), seed)
+
+
+def grown_for_importers(seed: int) -> Network | None:
+    """One that importers of other libraries could read."""
+    return finished(PlainGrower(seed, ("IF", "LIF", "LIF", "CubaLIF")), seed)
+
+
+def grown_for_lava(seed: int) -> Network | None:
+    """One that Lava could hold, but for its timing."""
+    return finished(ZeroGrower(seed, ("IF", "LIF", "CubaLIF", "Threshold")), seed)
 
 
 def finished(grower: AnyGrower, seed: int) -> Network | None:
