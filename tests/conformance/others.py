@@ -1,6 +1,8 @@
 """Subjects of other people, as `spikeport conformance` is given them: good, lossy and broken."""
 
 import json
+import os
+import time
 from typing import Any
 
 import nir
@@ -71,6 +73,18 @@ def by_file(graph: nir.NIRGraph, x: Any) -> Any:
     assert json.loads(graph.metadata["spikeport"])["dt"] == network.meaning.dt
     inputs = x if isinstance(x, dict) else {network.inputs[0]: x}
     return interpreter.run(compile(network), inputs, ("all",)).outputs
+
+
+def hangs(graph: nir.NIRGraph, x: Any) -> Any:
+    """For ever, where there is a reset value."""
+    if any(np.any(getattr(node, "v_reset", 0)) for node in graph.nodes.values()):
+        time.sleep(1000)
+    raise NotImplementedError("nothing else")
+
+
+def dies(graph: nir.NIRGraph, x: Any) -> Any:
+    """Takes its process with it."""
+    os._exit(3)
 
 
 class Boastful(Reference):

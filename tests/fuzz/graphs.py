@@ -100,7 +100,7 @@ class PlainGrower(ChainGrower):
             how["decay_u"] = self.random.uniform(0.1, 0.9)
         if self.chance(0.6):
             how["gain_v"] = self.random.uniform(0.3, 1.5)
-        decay = 1.0 if kind == "IF" else self.random.uniform(0.2, 0.95)
+        decay: Any = 1.0 if kind == "IF" else self.random.uniform(0.2, 0.95)
         return Neuron(shape, decay, self.random.uniform(0.3, 1.5), **how)
 
 

@@ -29,6 +29,18 @@ def conformance(
         float | None,
         typer.Option(help="of the numbers that a function computes in; default: float64's"),
     ] = None,
+    reader: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            help="functions get networks written for this library's importer: norse, snntorch, "
+            "spikingjelly, sinabs",
+        ),
+    ] = None,
+    limit: Annotated[
+        float | None,
+        typer.Option(help="seconds that a case may take, in a process of its own"),
+    ] = None,
     measured: Annotated[
         list[Path] | None,
         typer.Option(
@@ -61,7 +73,7 @@ def conformance(
             raise ConfigError("--write writes the whole matrix; leave --only out")
     there = {column.name: column for path in measured or [] for column in load(path, names)}
     asked = backend or installed(there)
-    columns = [there.get(told) or judged(told, names, epsilon) for told in asked]
+    columns = [there.get(told) or judged(told, names, epsilon, reader, limit) for told in asked]
     if json:
         tell([column.facts() for column in columns])
     if write is not None:
@@ -110,13 +122,22 @@ def installed(elsewhere: Container[str]) -> list[str]:
     return there
 
 
-def judged(told: str, names: tuple[str, ...], epsilon: float | None) -> "Column":
+def judged(
+    told: str,
+    names: tuple[str, ...],
+    epsilon: float | None,
+    reader: str | None,
+    limit: float | None,
+) -> "Column":
     """One subject on the cases."""
     from ...backends.conformance import make
+    from ..conformance.limited import Limited
     from ..conformance.page import Column
-    from ..conformance.subjects import find
+    from ..conformance.subjects import Subject, find
 
-    subject = find(told, epsilon)
+    subject: Subject = find(told, epsilon, reader)
+    if limit is not None:
+        subject = Limited(told, epsilon, reader, limit)
     found = {}
     for name in names:
         if people_watch():

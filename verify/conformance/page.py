@@ -66,10 +66,10 @@ def summary(column: Column, kind: str) -> str:
     return ", ".join(f"{word} {count}" for word, count in sorted(words.items())) or "-"
 
 
-def page(columns: Sequence[Column], date: str) -> str:
+def page(columns: Sequence[Column], date: str, head: str = HEAD) -> str:
     """The Markdown page."""
     names = [column.name for column in columns]
-    lines = [HEAD, f"Measured on {date} with:\n"]
+    lines = [head, f"Measured on {date} with:\n"]
     for column in columns:
         said = ", ".join(f"{package} {number}" for package, number in column.versions.items())
         lines.append(f"- `{column.name}`: {said or 'no versions given'}")

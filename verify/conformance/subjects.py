@@ -11,7 +11,7 @@ import inspect
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +31,7 @@ from ...core.schedule import compile
 from ...export import recipes
 from ...export.passes.base import run_passes
 from ..prepare import prepare
+from ..readers import Importer, graph_for, importer, written_for
 from ..rename import as_original
 from .verdict import Promise, Verdict, judge
 
@@ -145,6 +146,7 @@ class Function:
     name: str
     run: Callable[..., Any]
     epsilon: float = float(np.finfo(np.float64).eps)
+    reader: Importer | None = None  # for whom the network is written
 
     def versions(self) -> dict[str, str]:
         """Of its package, if it says one."""
@@ -159,18 +161,29 @@ class Function:
         if network.number_format == "loihi" or network.meaning.timing == "pipelined":
             return Verdict("refuses", "not asked: a chip's own integers and timing, not NIR's")
         wanted = expected(network, case.inputs)
-        given = dict(case.inputs)
-        told = {"dt": network.meaning.dt} if "dt" in inspect.signature(self.run).parameters else {}
+        given, written = dict(case.inputs), network
+        if self.reader is not None:
+            try:
+                written = written_for(network, self.reader)
+            except NetworkError as error:
+                return Verdict("refuses", str(error))
+        told = {"dt": written.meaning.dt} if "dt" in inspect.signature(self.run).parameters else {}
         x = next(iter(given.values())) if len(given) == 1 else given
         try:
             with contextlib.redirect_stdout(sys.stderr):  # stdout is for machines
-                found = self.run(as_graph(network, case.nested), x, **told)
+                found = self.run(self.graph(written, case), x, **told)
         except Exception as error:
             return Verdict("refuses", f"{type(error).__name__}: {error}")
         got = recorded(found, network)
         if isinstance(got, Verdict):
             return got
         return judge(network, case.inputs, wanted, got, Promise("spikes", self.epsilon))
+
+    def graph(self, network: Network, case: Case) -> nir.NIRGraph:
+        """What the function gets."""
+        if self.reader is not None:
+            return graph_for(network, self.reader)
+        return as_graph(network, case.nested)
 
 
 def recorded(found: Any, network: Network) -> Recording | Verdict:
@@ -191,8 +204,9 @@ def recorded(found: Any, network: Network) -> Recording | Verdict:
     return Recording(outputs, {n: a for n, a in arrays.items() if n in network.spiking})
 
 
-def find(told: str, epsilon: float | None = None) -> Subject:
-    """A subject by the name of an engine, or as module:Class or module:function."""
+def find(told: str, epsilon: float | None = None, reader: str | None = None) -> Subject:
+    """A subject by the name of an engine, or as module:Class or module:function. reader: the
+    importer for which a function's networks are written."""
     module, colon, name = told.partition(":")
     if not colon:
         return Engine(registry.get(told))
@@ -209,4 +223,5 @@ def find(told: str, epsilon: float | None = None) -> Subject:
             f"{told!r} is a {type(made).__name__}; a class with capabilities, versions and open, "
             "or a function run(graph, x) is meant"
         )
-    return Function(told, made) if epsilon is None else Function(told, made, epsilon)
+    function = Function(told, made, reader=None if reader is None else importer(reader))
+    return function if epsilon is None else replace(function, epsilon=epsilon)
