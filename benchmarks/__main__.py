@@ -21,6 +21,7 @@ LONG = (
     "quantisation",
     "verification",
     "emulator-gpu",
+    "kernels-gpu",
 )  # many minutes, or a GPU: only when asked for by name
 OUT = "SPIKEPORT_BENCH_OUT"
 

@@ -1,7 +1,8 @@
 """Libraries that are timed, each in a process of its own and an environment of its own where it has
 one: SPIKEPORT_BENCH_PYTHONS names their Pythons, "snntorch=/path/python,spikingjelly=/path/python".
 One pass each in turn, so that a machine that slows down slows all; all have torch's number of
-threads.
+threads. SPIKEPORT_BENCH_DEVICE is cpu or cuda; on cuda whoever does not run there is left out,
+which is said.
 """
 
 import json
@@ -14,7 +15,23 @@ from pathlib import Path
 from typing import Any
 
 NEIGHBOURS = ("norse", "snntorch", "spikingjelly")
+# its kernels: of 2.0 its own in CUDA and Triton, of older ones cupy's; and plain torch
+JELLIES = tuple(f"spikingjelly-{way}" for way in ("torch", "cuda", "triton", "cupy"))
+DEVICE = "SPIKEPORT_BENCH_DEVICE"
 HERE = Path(__file__).parent  # of the package `worker`, which stands alone
+
+
+def device() -> str:
+    """cpu, or cuda where torch sees a GPU; else the run ends, since nothing could be measured."""
+    wanted = os.environ.get(DEVICE, "cpu")
+    if wanted not in ("cpu", "cuda"):
+        raise SystemExit(f"{DEVICE} is {wanted!r}; give cpu or cuda")
+    if wanted == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise SystemExit(f"torch {torch.__version__} sees no GPU here: nothing is measured")
+    return wanted
 
 
 def others() -> dict[str, str]:
@@ -27,16 +44,44 @@ def others() -> dict[str, str]:
     return {"norse": sys.executable} | named
 
 
-def pythons(ours: Iterable[str]) -> dict[str, str]:
-    """The same, and what runs in our own Python."""
-    return {name: sys.executable for name in ours} | others()
+def pythons(ours: Iterable[str], where: str) -> dict[str, str]:
+    """The same, and what runs in our own Python; on a GPU a SpikingJelly for each of its ways."""
+    named = others()
+    if where == "cuda" and (python := named.pop("spikingjelly", None)):
+        named |= dict.fromkeys(JELLIES, python)
+    return {name: sys.executable for name in ours} | named
+
+
+def started(ours: Iterable[str], opened: ExitStack) -> "list[Library]":
+    """A worker each."""
+    where = device()
+    there = [Library(name, python, opened, where) for name, python in pythons(ours, where).items()]
+    if where == "cpu":
+        return there
+    found = []
+    for lib in there:
+        if neighbour(lib.name) and not lib.answers():
+            print(f"{lib.name} does not run here, and is left out", file=sys.stderr, flush=True)
+        else:
+            found.append(lib)
+    return found
+
+
+def neighbour(name: str) -> bool:
+    """Whether it is not ours."""
+    return name in (*NEIGHBOURS, *JELLIES)
+
+
+def best(middle: dict[str, float]) -> str | None:
+    """The quickest neighbour of those that were timed."""
+    return min(filter(neighbour, middle), key=lambda n: middle[n], default=None)
 
 
 class Library:
     """A worker that answers a line with a line."""
 
-    def __init__(self, name: str, python: str, opened: ExitStack) -> None:
-        command = [python, "-m", "worker", name]
+    def __init__(self, name: str, python: str, opened: ExitStack, device: str) -> None:
+        command = [python, "-m", "worker", name, device]
         self.process = opened.enter_context(
             subprocess.Popen(
                 command,
@@ -52,14 +97,25 @@ class Library:
 
     def ask(self, **what: Any) -> Any:
         """Seconds of one pass, or the digest of its spikes (spikes=True), of what is named."""
-        assert self.process.stdin is not None and self.process.stdout is not None
-        print(json.dumps(what), file=self.process.stdin, flush=True)
-        line = self.process.stdout.readline()
+        line = self.answer(**what)
         if not line:
             raise SystemExit(
                 f"the worker of {self.name} ended; run python -m worker {self.name} in {HERE}"
             )
         return json.loads(line)
+
+    def answers(self) -> bool:
+        """Whether it runs at all."""
+        return bool(self.answer(shape=(2, 1, 64)))
+
+    def answer(self, **what: Any) -> str:
+        """The line, empty where the worker has ended."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        try:
+            print(json.dumps(what), file=self.process.stdin, flush=True)
+        except BrokenPipeError:
+            return ""
+        return self.process.stdout.readline()
 
 
 def timed(there: list[Library], repeats: int, **what: Any) -> dict[str, list[float]]:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import Any
 
 from .library import others
 
-LIBRARIES = ("spikeport", "numpy", "torch", "numba", "h5py", "nir", "norse", "matplotlib")
+LIBRARIES = ("spikeport", "numpy", "torch", "numba", "triton", "h5py", "nir", "norse", "matplotlib")
 SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 TELL = (
     "from importlib.metadata import distributions as d\n"
@@ -27,6 +28,7 @@ def described() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 2),
         "threads": {name: os.environ[name] for name in SETTINGS if name in os.environ},
+        "gpus": gpus(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "versions": {name: found for name in LIBRARIES if (found := installed(name))},
@@ -40,6 +42,15 @@ def processor() -> str:
     lines = told.read_text(encoding="utf8").splitlines() if told.exists() else ()
     named = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.processor() or platform.machine())
+
+
+def gpus() -> list[str]:
+    """Name, memory and driver of each, as the driver's own tool says; none where there is none."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    command = [tool, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
 
 
 def installed(name: str) -> str | None:

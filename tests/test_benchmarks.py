@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from spikeport.benchmarks import __main__ as command
-from spikeport.benchmarks import engines, picture
+from spikeport.benchmarks import engines, kernels_gpu, library, neurons, picture, training
 from spikeport.benchmarks.figure import Figure
 
 MEASURED = [
@@ -51,3 +52,24 @@ def test_a_run_cut_short_keeps_what_it_had(tmp_path: Path, monkeypatch: Any) -> 
     with pytest.raises(SystemExit, match="no more"):
         command.measured("engines", tmp_path)
     assert len(json.loads((tmp_path / "engines.json").read_text())["figures"]) == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_without_a_gpu_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(library.DEVICE, "cuda")
+    for bench in (neurons, training, kernels_gpu):
+        with pytest.raises(SystemExit, match="sees no GPU here: nothing is measured"):
+            next(bench.figures())
+    monkeypatch.setenv(library.DEVICE, "gpu")
+    with pytest.raises(SystemExit, match="SPIKEPORT_BENCH_DEVICE is 'gpu'; give cpu or cuda"):
+        next(neurons.figures())
+
+
+def test_every_way_of_spikingjelly_is_asked_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPIKEPORT_BENCH_PYTHONS", "spikingjelly=/its/python")
+    there = library.pythons(("fused",), "cuda")
+    assert [name for name, python in there.items() if python == "/its/python"] == [*library.JELLIES]
+    assert library.best({"fused": 1.0, "spikingjelly-triton": 2.0, "norse": 3.0}) == (
+        "spikingjelly-triton"
+    )
+    assert library.best({"fused": 1.0}) is None

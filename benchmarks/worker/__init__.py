@@ -1,7 +1,7 @@
 """What a library is timed by, in a process and an environment of its own: imports nothing of
 spikeport, unless spikeport is what is timed, so that any environment with torch can run it.
 
-    python -m worker LIBRARY
+    python -m worker LIBRARY cpu|cuda
 
 Lines of JSON in, lines of seconds out:
 
@@ -10,6 +10,7 @@ Lines of JSON in, lines of seconds out:
 
 with "spikes": true a digest, the number of spikes and a sum of their places.
 
+device      where it runs, and its clock
 layers      the layer in every library, all steps at once and step by step
 nets        small nets around it
 timing      passes and their digests

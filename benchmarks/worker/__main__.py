@@ -11,7 +11,7 @@ TRY = 3  # passes before the first that counts
 
 def main() -> None:
     """Answer until the input ends."""
-    library, known = sys.argv[1], ""
+    library, device, known = sys.argv[1], sys.argv[2], ""
     if library in OURS:  # as in every run of spikeport's trainer
         from spikeport.trainer.memory import keep_freed
 
@@ -22,10 +22,10 @@ def main() -> None:
         if what != known:
             known = what
             if "net" in asked:
-                training = Training(library, asked["net"], asked["shape"])
+                training = Training(library, asked["net"], asked["shape"], device)
                 time_it, tell = training.step, training.digest
             else:
-                time_it, tell = layer(library, asked["shape"])
+                time_it, tell = layer(library, asked["shape"], device)
             told = tell() if asked.get("spikes") and library != "copy" else None
             for _ in range(TRY):
                 time_it()

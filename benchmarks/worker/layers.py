@@ -4,13 +4,17 @@ v <- 0.5 v + x; s <- v > 1; v <- 0 where s; arc-tangent surrogate, detached rese
 neuron at all, the twin that nets are held against.
 """
 
+import inspect
+import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 Run = Callable[[Tensor], Tensor]  # [T, B, *shape] -> spikes, or one step of it
+JELLY_WAYS = ("torch", "cuda", "triton", "cupy")
 Begin = Callable[[], Run]  # one step at a time, from rest
 
 
@@ -58,11 +62,20 @@ def compiled() -> Run:
     return torch.compile(run, dynamic=False)
 
 
-def spikingjelly() -> Run:
-    """Its multi-step mode on torch."""
+def spikingjelly(way: str = "") -> Run:
+    """Its multi-step mode, by one of its kernels; '' is what it takes by itself.
+
+    Releases from 2.0 are told by a variable, older ones by the layer's own argument."""
+    if way:
+        os.environ["SJ_LIF_CUDA_IMPLEMENTATION"] = way
     from spikingjelly.activation_based import functional, neuron, surrogate
 
-    layer = neuron.LIFNode(2.0, False, 1.0, 0.0, surrogate.ATan(), True, "m")
+    told = {}
+    if way and "backend" in inspect.signature(neuron.LIFNode.__init__).parameters:
+        told["backend"] = way
+    elif way == "cupy":
+        raise SystemExit("this SpikingJelly has no kernels in cupy")
+    layer = neuron.LIFNode(2.0, False, 1.0, 0.0, surrogate.ATan(), True, "m", **told)
 
     def run(x: Tensor) -> Tensor:
         functional.reset_net(layer)
@@ -112,13 +125,15 @@ def norse_steps() -> Begin:
         lif_box_feed_forward_step,
     )
 
-    p = LIFBoxParameters(torch.as_tensor(500.0), torch.as_tensor(0.0), torch.as_tensor(1.0))
+    p: Any = None
 
     def begin() -> Run:
         state: Any = None
 
         def step(drive: Tensor) -> Tensor:
-            nonlocal state
+            nonlocal state, p
+            if p is None:
+                p = LIFBoxParameters(*(drive.new_tensor(n) for n in (500.0, 0.0, 1.0)))
             state = LIFBoxFeedForwardState(torch.zeros_like(drive)) if state is None else state
             spikes, state = lif_box_feed_forward_step(2 * drive, state, p)
             return spikes  # type: ignore[no-any-return]
@@ -168,6 +183,7 @@ def our_scan(mode: str) -> Callable[[Tensor, nn.Linear], Tensor]:
 
 STEPS: dict[str, Callable[[], Begin]] = {
     "spikingjelly": spikingjelly_steps,
+    **{f"spikingjelly-{way}": spikingjelly_steps for way in JELLY_WAYS},
     "snntorch": snntorch_steps,
     "norse": norse_steps,
     "relu": lambda: lambda: torch.relu,
@@ -177,6 +193,7 @@ LIBRARIES: dict[str, Callable[[], Run]] = {
     "eager": lambda: spikeport("eager"),
     "compiled": compiled,
     "spikingjelly": spikingjelly,
+    **{f"spikingjelly-{way}": partial(spikingjelly, way) for way in JELLY_WAYS},
     "snntorch": lambda: in_turn(snntorch_steps()),
     "norse": lambda: in_turn(norse_steps()),
     "relu": lambda: torch.relu,

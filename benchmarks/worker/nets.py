@@ -1,6 +1,7 @@
 """Small nets: the same torch code and weights for all libraries, only the neurons differ."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -72,7 +73,39 @@ class RecurrentNet(nn.Module):
         return logits
 
 
+class ResNet19(nn.Module):
+    """The paper's (Deng et al. 2022), on an image of 3 x 32 x 32 that is held; relu: with ReLU in
+    place of every population. Ours alone."""
+
+    def __init__(self, library: str) -> None:
+        super().__init__()
+        from spikeport.trainer import kernels
+        from spikeport.trainer.models import build
+        from spikeport.trainer.models.presets import preset
+        from spikeport.trainer.spiking import Spiking
+
+        known = preset("resnet-19")
+        self.net = build(known.model, known.input, known.classes)
+        mode: Any = "auto" if library == "relu" else library
+        self.asked = partial(kernels.asked, mode)
+        self.spikes: list[Tensor] = []
+        for name, layer in list(self.net.named_modules()):
+            if not isinstance(layer, Spiking):
+                continue
+            if library == "relu":
+                self.net.set_submodule(name, nn.ReLU())
+            else:
+                layer.register_forward_hook(lambda _, x, out: self.spikes.append(out.detach()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.spikes = []
+        with self.asked():
+            logits: Tensor = self.net(x).mean(0)
+        return logits
+
+
 NETS: dict[str, tuple[Callable[[str], Any], tuple[int, ...]]] = {
     "conv": (ConvNet, (1, 28, 28)),
     "recurrent": (RecurrentNet, (INPUTS,)),
+    "resnet19": (ResNet19, (3, 32, 32)),
 }

@@ -1,12 +1,12 @@
 """What is timed: passes of a layer, steps of training."""
 
-import time
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
 from torch import Tensor
 
+from .device import seconds
 from .layers import LIBRARIES, Run
 from .nets import CLASSES, NETS
 
@@ -14,25 +14,28 @@ from .nets import CLASSES, NETS
 class Training:
     """Steps of a net on one batch that stays the same."""
 
-    def __init__(self, library: str, net: str, shape: list[int]) -> None:
+    def __init__(self, library: str, net: str, shape: list[int], device: str) -> None:
         kind, sample = NETS[net]
         torch.manual_seed(0)
-        self.net = kind(library)
+        self.net, self.device = kind(library).to(device), device
         steps, batch = shape
-        self.x = 2 * torch.rand(steps, batch, *sample)
-        if net == "conv":  # an image, held
-            self.x = torch.rand(batch, *sample).expand(steps, batch, *sample)
-        self.y = torch.arange(shape[1]) % CLASSES
+        x = 2 * torch.rand(steps, batch, *sample)
+        if net != "recurrent":  # an image, held
+            x = torch.rand(batch, *sample)
+        self.x = x.to(device) if net == "recurrent" else x.to(device).expand(steps, *x.shape)
+        self.y = torch.arange(shape[1], device=device) % CLASSES
         self.optimiser = torch.optim.Adam(self.net.parameters(), 1e-5)
 
     def step(self) -> float:
         """Seconds of one."""
-        start = time.perf_counter()
+        return seconds(self.work, self.device)
+
+    def work(self) -> None:
+        """Forward, loss, backward, Adam."""
         loss = F.cross_entropy(self.net(self.x), self.y)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
-        return time.perf_counter() - start
 
     def digest(self) -> list[float]:
         """Of all spikes of a forward pass."""
@@ -47,9 +50,9 @@ def digest(spikes: Tensor) -> list[float]:
     return [float(len(found)), float(found.sum())]
 
 
-def copied(shape: list[int]) -> Run:
+def copied(shape: list[int], device: str) -> Run:
     """What must move: forward x in, spikes and state out; backward two in, one out."""
-    there = [torch.zeros(shape) for _ in range(3)]
+    there = [torch.zeros(shape, device=device) for _ in range(3)]
 
     def run(x: Tensor) -> Tensor:
         for place in there:
@@ -59,20 +62,20 @@ def copied(shape: list[int]) -> Run:
     return run
 
 
-def passed(run: Run, x: Tensor, grad: Tensor) -> float:
-    """Seconds of a pass forward and, if there is a way back, backward."""
+def passed(run: Run, x: Tensor, grad: Tensor) -> None:
+    """A pass forward and, if there is a way back, backward."""
     x.grad = None
-    start = time.perf_counter()
     spikes = run(x)
     if spikes.requires_grad:
         spikes.backward(grad)  # type: ignore[no-untyped-call]
-    return time.perf_counter() - start
 
 
-def layer(library: str, shape: list[int]) -> tuple[Callable[[], float], Callable[[], list[float]]]:
+def layer(
+    library: str, shape: list[int], device: str
+) -> tuple[Callable[[], float], Callable[[], list[float]]]:
     """What times a pass of one layer, and what gives its digest."""
     random = torch.Generator().manual_seed(0)
-    x = torch.randn(shape, generator=random).requires_grad_(library != "copy")
-    grad = torch.randn(shape, generator=random)
-    work = copied(shape) if library == "copy" else LIBRARIES[library]()
-    return lambda: passed(work, x, grad), lambda: digest(work(x))
+    x = torch.randn(shape, generator=random).to(device).requires_grad_(library != "copy")
+    grad = torch.randn(shape, generator=random).to(device)
+    work = copied(shape, device) if library == "copy" else LIBRARIES[library]()
+    return lambda: seconds(lambda: passed(work, x, grad), device), lambda: digest(work(x))
