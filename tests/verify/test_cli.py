@@ -248,7 +248,10 @@ def test_portable_refuses_what_plain_readers_change(home: Path) -> None:
     refused(*words, cwd=home, says="--portable")
 
 
-def test_interrupt_leaves_nothing(home: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "code", "word"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")]
+)
+def test_interrupt_leaves_nothing(how: str, code: int, word: str, home: Path) -> None:
     before = sorted(home.rglob("*"))
     words = "verify model.nir --data digits --split train --backends reference --out late".split()
     program = subprocess.Popen(
@@ -257,10 +260,10 @@ def test_interrupt_leaves_nothing(home: Path) -> None:
     assert program.stderr is not None
     program.stderr.readline()  # it has begun: the baseline has been named
     time.sleep(0.3)
-    os.kill(program.pid, signal.SIGINT)
+    os.kill(program.pid, getattr(signal, how))
     _, said = program.communicate(timeout=30)
-    assert program.returncode == 130, said
-    assert said.strip() == "spikeport: interrupted"
+    assert program.returncode == code, said
+    assert said.strip() == f"spikeport: {word}"
     assert sorted(home.rglob("*")) == before
 
 

@@ -1,5 +1,5 @@
 """The program's verbs, and how it ends: 0 well, 1 an engine disagrees or a chip
-is too small, 2 could not, 130 Ctrl-C."""
+is too small, 2 could not, 130 Ctrl-C, 143 SIGTERM."""
 
 import typer
 
@@ -23,7 +23,7 @@ from . import (
     train,
     verify,
 )
-from .base import verb
+from .base import heed_termination, verb
 
 app = typer.Typer(
     name="spikeport",
@@ -59,4 +59,5 @@ app.command(name="demo")(verb(demo.demo))
 
 def main() -> None:
     """Entry point."""
+    heed_termination()
     app()

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,25 @@ from ...core.errors import ConfigError, SpikeportError
 P = ParamSpec("P")
 R = TypeVar("R")
 
-FAILED, INTERRUPTED = 2, 130
+FAILED, INTERRUPTED, TERMINATED = 2, 130, 143
 NO_MEMORY = "spikeport: out of memory; take fewer samples or steps at a time"
 
 Out = Annotated[Path, typer.Option(help="what to write")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which cleans up as Ctrl-C does."""
+
+
+def heed_termination() -> None:
+    """Let SIGTERM leave no half-written file, and no process that was begun."""
+
+    def end(*_: Any) -> None:
+        raise Terminated
+
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, end)
 
 
 def verb(does: Callable[P, R]) -> Callable[P, R]:
@@ -28,6 +43,9 @@ def verb(does: Callable[P, R]) -> Callable[P, R]:
     def safely(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return does(*args, **kwargs)
+        except Terminated:
+            say("spikeport: terminated")
+            raise typer.Exit(TERMINATED) from None
         except KeyboardInterrupt:
             say("spikeport: interrupted")
             raise typer.Exit(INTERRUPTED) from None
