@@ -38,7 +38,7 @@ from .machine import seed_all, settled
 from .monitor import Tell, progress
 from .norms import data_dependent_start
 from .optimiser import learning_rate, optimiser
-from .processes import processes, together
+from .processes import among_others, processes, together
 from .regularisers import listening, regularised
 from .segments import segmented
 from .spiking import heard_in_time
@@ -60,7 +60,7 @@ def fit(
     other settings; TrainingError if the loss is not a number or a disk is full; DataError from the
     data.
     """
-    with settled(config.run), room(Path(out)), compiling(config.run):
+    with settled(config.run), room(Path(out)), among_others(Path(out)), compiling(config.run):
         run = Run.begin(config, Path(out), resume, dataset, start)
         batches = len(run.order(0))
         try:

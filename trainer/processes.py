@@ -1,6 +1,7 @@
 """The processes of a run, as Lightning Fabric starts them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lightning_fabric import Fabric
@@ -8,6 +9,9 @@ from lightning_fabric import Fabric
 from ..core.errors import ConfigError, SpikeportError, TrainingError
 from ..core.settings import TrainConfig
 from .monitor import loggers
+from .sound import last_good
+
+LOST = ("closed by peer", "reset by peer", "Failed to recv", "Connection refused", "Broken pipe")
 
 
 def processes(config: TrainConfig, out: Path) -> Fabric:
@@ -49,3 +53,23 @@ def together(fabric: Fabric, act: Callable[[], None]) -> None:
     if told is not None:
         kind, text = told
         raise kind(text)
+
+
+@contextmanager
+def among_others(out: Path) -> Iterator[None]:
+    """TrainingError where another process of the run is gone, were it killed."""
+    try:
+        yield
+    except RuntimeError as error:  # torch's, of whatever carries the messages
+        if not any(words in str(error) for words in LOST):
+            raise
+        raise TrainingError(
+            f"another process of this run has ended; {last_good(out)}. Resume when it is known why"
+        ) from error
+
+
+def follows() -> bool:
+    """Whether another process of the run speaks for it."""
+    from lightning_fabric.utilities.rank_zero import rank_zero_only
+
+    return bool(getattr(rank_zero_only, "rank", 0))

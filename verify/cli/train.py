@@ -26,8 +26,11 @@ def train(
     """Train a network; chosen on the validation split, reported on the test split. With a
     section [finetune], go on from a checkpoint, in the chip's integers or in real numbers."""
     from ...core.config import load
+    from ...trainer.processes import follows
 
     trained = fitted(load(config, set_ or ()), out, resume)
+    if follows():
+        return
     if json:
         tell(trained.metrics)
         return
