@@ -60,7 +60,9 @@ def test_all_in_the_interpreter() -> None:
     interpreted("test_kernels.py", "test_halves.py")
 
 
-def compiled(name: str, kind: str, capability: int, fixed: dict[str, Any]) -> str:
+def compiled(
+    name: str, kind: str, capability: int, fixed: dict[str, Any], wide_blocks: bool = True
+) -> str:
     """PTX of a kernel on rows that a vector of 16 bytes divides."""
     triton = pytest.importorskip("triton")
     from triton.backends.compiler import GPUTarget
@@ -82,7 +84,7 @@ def compiled(name: str, kind: str, capability: int, fixed: dict[str, Any]) -> st
         signature["sums"] = "*fp64"
     attrs = {(n,): [["tt.divisibility", 16]] for n in range(len(signature))}
     signature |= dict.fromkeys(("late", "start", "stop"), "i32")
-    options = on_gpu.WIDE.options()
+    options = (on_gpu.WIDE if wide_blocks else on_gpu.NARROW).options()
     fixed = fixed | {key: options.pop(key) for key in ("block", "stages")}
     signature |= dict.fromkeys(fixed, "constexpr")
     kernel = getattr(gpu_loops, name)
@@ -138,6 +140,14 @@ def test_they_compile_for_a_gpu(capability: int) -> None:
         hold_backward(Form(True, False, False), Shape.ATAN, kind, capability)
 
 
+@pytest.mark.parametrize("kind", ["*fp32", "*bf16"])
+def test_they_compile_for_few_neurons(kind: str) -> None:
+    """Of a type of 4 bytes, 4 steps ahead."""
+    fixed = {**Form(False, False, False)._asdict(), "keep": True, "keep_u": False}
+    ptx = compiled("forward", kind, 90, fixed | {"held": False, "goes_on": False}, False)
+    assert ("cp.async" in ptx) is (kind == "*fp32")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("capability", [80, 90])
 def test_all_of_them_compile(capability: int) -> None:
@@ -179,8 +189,7 @@ def test_on_a_gpu(kind: str, dtype: torch.dtype, shape: tuple[int, ...]) -> None
     """Eager torch there and the CPU's kernels fire the same spikes; gradients are eager's."""
     neuron = COVERED[kind](1.0).to(torch.float64 if dtype == torch.float64 else torch.float32)
     x = signal(1, shape, torch.float64).to(dtype)
-    with kernels.asked("fused"):
-        here = neuron(x)
+    here = neuron(x)
     neuron, weight = neuron.cuda(), torch.linspace(-1, 1, x.numel()).view(shape).to(x).cuda()
     found: list[list[torch.Tensor]] = []
     for mode in ("fused", "fused", "eager"):
