@@ -55,6 +55,11 @@ class Quantise:
         if left := network.unlowered:
             raise QuantisationError(f"node {left[0]!r} must be lowered before quantisation")
         parts = partition(network)
+        if not parts.populations:
+            raise QuantisationError(
+                "nothing in this network spikes: no part of it runs on a chip, and it has no "
+                "integers to choose"
+            )
         refuse_silence(self.calibration)
         layers = layers_of(network, parts, self.calibration)
         chosen = {n: choose(layer, self.options, self.run) for n, layer in layers.items()}

@@ -138,6 +138,13 @@ def test_a_percentile_of_a_sparse_layer() -> None:
     assert made.chosen["lif"].clipped_weights <= 1 and made.chosen["lif"].flipped < 0.01
 
 
+def test_a_network_without_neurons() -> None:
+    nodes: dict[str, Node] = {"in": Input((6,)), "fc": Linear(np.ones((3, 6))), "out": Output((3,))}
+    real = Network(nodes, (("in", "fc"), ("fc", "out")), Meaning(dt=1e-3))
+    with pytest.raises(QuantisationError, match="nothing in this network spikes"):
+        Quantise(spikes(4, 3, 6)).apply(real)
+
+
 def test_a_layer_of_zeros() -> None:
     for equalise in (False, True):
         options = Options("max", equalise=equalise)
