@@ -105,6 +105,16 @@ def test_n_mnist_that_is_damaged(n_mnist: Path) -> None:
         file.write_bytes(content)
         with pytest.raises(DataError, match=rf"0/00000.bin: .*{says}"):
             here.take(np.array([0]), 5)
+    for more in ("", f"cache = '{n_mnist / 'kept'}'"):
+        here = found("n-mnist", n_mnist, more)
+        file.unlink()
+        with pytest.raises(DataError, match=r"0/00000.bin cannot be read: No such file"):
+            here.take(np.array([0]), 5)
+        file.mkdir()
+        with pytest.raises(DataError, match=r"0/00000.bin cannot be read: Is a directory"):
+            here.take(np.array([0]), 5)
+        file.rmdir()
+        file.write_bytes(whole)
     for left in (n_mnist / "Test" / "4").iterdir():
         left.unlink()
     with pytest.raises(DataError, match=r"Test/4 holds no .bin file"):
@@ -259,6 +269,11 @@ def test_shd(tmp_path: Path) -> None:
     assert y.tolist() == [3] and (x[:, 0] == wanted).all()
     with pytest.raises(DataError, match="size is 8, but shd has no pixels"):
         found("shd", tmp_path, "events={size=8}")
+    with h5py.File(tmp_path / "shd_test.h5", "a") as file:
+        del file["labels"]
+        file["labels"] = np.full(20, 0.5)
+    with pytest.raises(DataError, match=r"shd_test.h5: labels are float64; whole numbers"):
+        found("shd", tmp_path)
     with h5py.File(tmp_path / "shd_test.h5", "a") as file:
         del file["labels"]
     with pytest.raises(DataError, match=r"shd_test.h5 has no labels"):

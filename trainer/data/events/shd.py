@@ -48,6 +48,8 @@ def recordings(path: Path) -> list[Recording]:
         counts = {key: len(_held(file, key, path)) for key in ("spikes/times", "spikes/units")}
     if set(counts.values()) != {len(labels)} or not len(labels):
         raise DataError(f"{path} has {len(labels)} labels for {counts} recordings")
+    if labels.dtype.kind not in "ui":
+        raise DataError(f"{path}: labels are {labels.dtype}; whole numbers are meant")
     if labels.min() < 0 or labels.max() >= CLASSES:
         raise DataError(f"{path}: labels run from {labels.min()} to {labels.max()}; 0 to 19")
     return [Recording(path, int(label), f"recording-{n}", n) for n, label in enumerate(labels)]

@@ -52,7 +52,7 @@ class Frames:
     ) -> NDArray[np.float32]:
         """See lazy.Source; nothing is left to chance."""
         recording = self.recordings[index]
-        if not self.cache:
+        if not self.cache or not recording.path.is_file():
             return self.made(recording, steps)
         about = {
             "name": self.name,
@@ -74,6 +74,8 @@ class Frames:
             frames = self._framed(events, steps)
         except DataError as error:
             raise DataError(f"{where}: {error}") from error
+        except OSError as error:
+            raise DataError(f"{where} cannot be read: {error.strerror or error}") from error
         return frames.reshape(steps, *self.shape)
 
     def _cut(self, events: Events) -> Events:
