@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ...core import store
+from ...core import lavadl_read, store
 from ...core.errors import ConfigError, NetworkError, SpikeportError
 from ...core.hdf5 import RawGraph, Reader
 from ...core.metadata import KEY
@@ -18,6 +18,7 @@ from ...core.nir_read import Told, node_from, refuse_short
 from ...core.nodes import Delay, Node
 from ...core.schedule import compile
 from .base import NEURONS, SPIKING, Dialect, NotMine, Reading, populations
+from .lavadl import LAVADL, SUFFIX
 from .table import DIALECTS
 
 AUTO = "auto"
@@ -44,11 +45,15 @@ def load(
     NetworkError where something that matters is neither in the file nor said, naming the option;
     where `dialect` is 'auto' and two dialects fit that would give different networks.
     """
+    if dialect == LAVADL.name or (dialect == AUTO and Path(path).suffix == SUFFIX):
+        return from_lavadl(path, dt, said or {})
     raw = Reader(Path(path)).read()
     if KEY in raw.metadata:
         raise NetworkError(f"{path}: is a file of ours, which says itself what it means; use it")
     if dialect not in (*DIALECTS, AUTO):
-        raise ConfigError(f"--dialect {dialect}: choose from {', '.join((*DIALECTS, AUTO))}")
+        raise ConfigError(
+            f"--dialect {dialect}: choose from {', '.join((*DIALECTS, LAVADL.name, AUTO))}"
+        )
     try:
         flat = flattened(raw)
         if dialect == AUTO:
@@ -58,6 +63,14 @@ def load(
         raise
     except SpikeportError as error:
         raise type(error)(f"{path}: {error}") from None
+
+
+def from_lavadl(path: str | Path, dt: float | None, said: Mapping[str, str]) -> Imported:
+    """A .net file, whose neurons are Loihi's: nothing of them is open."""
+    for name, value in said.items():
+        raise ConfigError(f"{name}={value}: lava-dl's files say that themselves; leave it out")
+    network = lavadl_read.read(path, dt)
+    return Imported(network, LAVADL, ("a .net file holds lava-dl's network",), ())
 
 
 def read(raw: RawGraph, dialect: Dialect, dt: float | None, said: Mapping[str, str]) -> Imported:

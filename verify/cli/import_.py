@@ -10,13 +10,15 @@ from .base import Json, Out, fresh, say, tell
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="a .nir file that another library wrote")],
+    file: Annotated[
+        Path, typer.Argument(help="a .nir file that another library wrote, or lava-dl's .net")
+    ],
     out: Out,
     dialect: Annotated[
         str,
         typer.Option(
             help="whose file it is: snntorch, norse, sinabs, spikingjelly, rockpool, spyx, "
-            "hxtorch, plain; auto: by what shows in the file"
+            "hxtorch, lava-dl, plain; auto: by what shows in the file"
         ),
     ] = "auto",
     dt: Annotated[

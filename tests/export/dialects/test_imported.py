@@ -129,3 +129,18 @@ def test_the_verb(tmp_path: Path) -> None:
     assert wrong.exit_code == 2 and "KEY=VALUE" in wrong.stderr
     same = run(app, ["import", str(path), "--reset", "value", "--out", str(path)])
     assert same.exit_code == 2
+
+
+@pytest.mark.parametrize("dialect", ["auto", "lava-dl"])
+def test_lavadl(dialect: str, tmp_path: Path) -> None:
+    """A .net file becomes a .nir file of the same integers."""
+    net = Path(__file__).parents[2] / "data/lavadl/recurrent.net"
+    made = load(net, dialect, 1e-3)
+    store.write(made.network, tmp_path / "ours.nir")
+    read = store.read(tmp_path / "ours.nir")
+    assert made.dialect.name == "lava-dl" and read.number_format == "loihi"
+    assert store.digest(read) == store.digest(store.read(net, store.Stated(dt=1e-3)))
+    with pytest.raises(ConfigError, match="reset=value: lava-dl's files say that themselves"):
+        load(net, dialect, 1e-3, {"reset": "value"})
+    with pytest.raises(NetworkError, match="ours.nir"):
+        load(tmp_path / "ours.nir", "lava-dl", 1e-3)
