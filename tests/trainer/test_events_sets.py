@@ -234,6 +234,9 @@ def test_gestures_that_are_damaged(gestures: Path) -> None:
         table.write_text(f"class,startTime_usec,endTime_usec\n{row}\n")
         with pytest.raises(DataError, match=rf"user01_led_labels.csv:2.*{says}"):
             found("dvs128-gesture", gestures)
+    table.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="user01_led_labels.csv is no text"):
+        found("dvs128-gesture", gestures)
     table.unlink()
     with pytest.raises(DataError, match="user01_led_labels.csv is not beside"):
         found("dvs128-gesture", gestures)

@@ -67,7 +67,7 @@ def load(settings: Data) -> Lazy:
 
 def trials(listed: Path) -> list[Path]:
     """The recordings of a half."""
-    names = [line.strip() for line in listed.read_text(encoding="utf-8").splitlines()]
+    names = [line.strip() for line in text(listed).splitlines()]
     files = [listed.parent / name for name in names if name]
     if missing := [file for file in files if not file.exists()]:
         raise DataError(f"{listed} names {missing[0].name}, which is not beside it")
@@ -86,23 +86,28 @@ def labelled(trial: Path) -> list[Recording]:
     if not table.exists():
         raise DataError(f"{table.name} is not beside {trial}")
     made = []
-    with table.open(newline="", encoding="utf-8") as file:
-        for number, row in enumerate(csv.DictReader(file), 2):
-            try:
-                label, start, end = (
-                    int(row[key]) for key in ("class", "startTime_usec", "endTime_usec")
-                )
-            except (KeyError, TypeError, ValueError):
-                raise DataError(
-                    f"{table}:{number} is not class,startTime_usec,endTime_usec"
-                ) from None
-            if not 1 <= label <= CLASSES:
-                raise DataError(f"{table}:{number}: class {label}; 1 to {CLASSES} are meant")
-            if start >= end:
-                raise DataError(f"{table}:{number}: a gesture from {start} to {end}")
-            part = f"gesture-{number - 1}"
-            made.append(Recording(trial, label - 1, part, Span(start, end)))
+    for number, row in enumerate(csv.DictReader(text(table).splitlines()), 2):
+        try:
+            label, start, end = (
+                int(row[key]) for key in ("class", "startTime_usec", "endTime_usec")
+            )
+        except (KeyError, TypeError, ValueError):
+            raise DataError(f"{table}:{number} is not class,startTime_usec,endTime_usec") from None
+        if not 1 <= label <= CLASSES:
+            raise DataError(f"{table}:{number}: class {label}; 1 to {CLASSES} are meant")
+        if start >= end:
+            raise DataError(f"{table}:{number}: a gesture from {start} to {end}")
+        part = f"gesture-{number - 1}"
+        made.append(Recording(trial, label - 1, part, Span(start, end)))
     return made
+
+
+def text(path: Path) -> str:
+    """What a list or a table says."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is no text: {error.reason} at byte {error.start}") from error
 
 
 def decode(recording: Recording) -> Events:
