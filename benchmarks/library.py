@@ -9,12 +9,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-NEIGHBOURS = ("norse", "snntorch", "spikingjelly")
+NEIGHBOURS = ("norse", "snntorch", "spikingjelly", "sinabs", "lava-dl", "spyx")
+LAYERS = ("sinabs", "lava-dl", "spyx")  # timed by one layer alone
+ON_CPU = ("lava-dl", "spyx")  # timed there alone
 # its kernels: of 2.0 its own in CUDA and Triton, of older ones cupy's; and plain torch
 JELLIES = tuple(f"spikingjelly-{way}" for way in ("torch", "cuda", "triton", "cupy"))
 DEVICE = "SPIKEPORT_BENCH_DEVICE"
@@ -44,18 +46,22 @@ def others() -> dict[str, str]:
     return {"norse": sys.executable} | named
 
 
-def pythons(ours: Iterable[str], where: str) -> dict[str, str]:
+def pythons(ours: Iterable[str], where: str, without: Collection[str] = ()) -> dict[str, str]:
     """The same, and what runs in our own Python; on a GPU a SpikingJelly for each of its ways."""
-    named = others()
+    left_out = (*without, *(ON_CPU if where == "cuda" else ()))
+    named = {name: python for name, python in others().items() if name not in left_out}
     if where == "cuda" and (python := named.pop("spikingjelly", None)):
         named |= dict.fromkeys(JELLIES, python)
     return {name: sys.executable for name in ours} | named
 
 
-def started(ours: Iterable[str], opened: ExitStack) -> "list[Library]":
+def started(
+    ours: Iterable[str], opened: ExitStack, without: Collection[str] = ()
+) -> "list[Library]":
     """A worker each."""
     where = device()
-    there = [Library(name, python, opened, where) for name, python in pythons(ours, where).items()]
+    named = pythons(ours, where, without).items()
+    there = [Library(name, python, opened, where) for name, python in named]
     if where == "cpu":
         return there
     found = []

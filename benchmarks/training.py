@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from .figure import Figure
-from .library import Library, best, device, neighbour, started, timed
+from .library import LAYERS, Library, best, device, neighbour, started, timed
 
 # net, [T, B], how many times as fast as the best neighbour, where neighbours are asked
 CASES: dict[str, tuple[tuple[str, tuple[int, ...], float | None], ...]] = {
@@ -33,7 +33,7 @@ def figures() -> Iterator[Figure]:
     """Milliseconds of each, then our ratios to ReLU and to the best neighbour."""
     where = device()
     with ExitStack() as opened:
-        there = started(("fused", "eager", "relu"), opened)
+        there = started(("fused", "eager", "relu"), opened, without=LAYERS)
         for net, shape, bar in CASES[where]:
             asked = [lib for lib in there if bar is not None or not neighbour(lib.name)]
             place = " on cuda" if where == "cuda" else ""

@@ -143,6 +143,67 @@ def norse_steps() -> Begin:
     return begin
 
 
+def sinabs() -> Run:
+    """LIF that fires at most once a step, with its own reset to 0 and the others' surrogate."""
+    from math import log, pi
+
+    from sinabs.activation import MembraneReset, SingleSpike
+    from sinabs.layers import LIF
+
+    def atan(v: Tensor, threshold: float) -> Tensor:
+        return 1 / (1 + (pi * (v - threshold)) ** 2)
+
+    layer = LIF(
+        1 / log(2),  # its decay is exp(-1 / tau)
+        spike_fn=SingleSpike,
+        reset_fn=MembraneReset(),
+        surrogate_grad_fn=atan,
+        norm_input=False,
+    )
+
+    def run(x: Tensor) -> Tensor:
+        layer.reset_states()
+        spikes: Tensor = layer(x)
+        return spikes
+
+    return run
+
+
+def slayer() -> Run:
+    """lava-dl's current-based neurons with a current that fades at once, in steps of 2^-22."""
+    from lava.lib.dl.slayer.neuron import cuba
+
+    layer = cuba.Neuron(1.0, 1.0, 0.5, scale=1 << 16)
+
+    def run(x: Tensor) -> Tensor:
+        spikes: Tensor = layer(x)
+        return spikes
+
+    return run
+
+
+def late() -> Run:
+    """Ours as Spyx has it: what fires is the membrane of the step before, and one is taken off
+    after the decay, which is two before it."""
+    import numpy as np
+
+    from spikeport.core.arrays import frozen
+    from spikeport.core.interpreter import Population, real_law
+    from spikeport.core.nodes import Neuron
+
+    amount = frozen(2.0)
+
+    def run(x: Tensor) -> Tensor:
+        node = Neuron(
+            tuple(x.shape[2:]), frozen(0.5), frozen(1.0), reset="subtract", reset_amount=amount
+        )
+        fire = Population(real_law(node), tuple(x.shape[1:]), np.float64)
+        spikes = np.stack([fire(drive) for drive in x.detach().double().numpy()])
+        return torch.tensor(np.concatenate([np.zeros_like(spikes[:1]), spikes[:-1]]))
+
+    return run
+
+
 def in_turn(begin: Begin) -> Run:
     """All steps, one after the other."""
 
@@ -188,6 +249,8 @@ STEPS: dict[str, Callable[[], Begin]] = {
     "norse": norse_steps,
     "relu": lambda: lambda: torch.relu,
 }
+# axes of [T, B, N] as a library has them, and back
+LAYOUTS = {"sinabs": ((1, 0, 2), (1, 0, 2)), "lava-dl": ((1, 2, 0), (2, 0, 1))}
 LIBRARIES: dict[str, Callable[[], Run]] = {
     "fused": lambda: spikeport("fused"),
     "eager": lambda: spikeport("eager"),
@@ -196,5 +259,8 @@ LIBRARIES: dict[str, Callable[[], Run]] = {
     **{f"spikingjelly-{way}": partial(spikingjelly, way) for way in JELLY_WAYS},
     "snntorch": lambda: in_turn(snntorch_steps()),
     "norse": lambda: in_turn(norse_steps()),
+    "sinabs": sinabs,
+    "lava-dl": slayer,
+    "late": late,
     "relu": lambda: torch.relu,
 }

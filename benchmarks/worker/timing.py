@@ -7,7 +7,8 @@ import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
 from torch import Tensor
 
 from .device import seconds
-from .layers import LIBRARIES, Run
+from .drawn import drawn
+from .layers import LAYOUTS, LIBRARIES, Run
 from .nets import CLASSES, NETS
 
 
@@ -74,8 +75,13 @@ def layer(
     library: str, shape: list[int], device: str
 ) -> tuple[Callable[[], float], Callable[[], list[float]]]:
     """What times a pass of one layer, and what gives its digest."""
-    random = torch.Generator().manual_seed(0)
-    x = torch.randn(shape, generator=random).to(device).requires_grad_(library != "copy")
-    grad = torch.randn(shape, generator=random).to(device)
+    drive, back = drawn(shape)
+    turn, turned_back = LAYOUTS.get(library, ((0, 1, 2), (0, 1, 2)))
+    x, grad = (torch.tensor(a, device=device).permute(turn).contiguous() for a in (drive, back))
+    x.requires_grad_(library != "copy")
     work = copied(shape, device) if library == "copy" else LIBRARIES[library]()
-    return lambda: seconds(lambda: passed(work, x, grad), device), lambda: digest(work(x))
+
+    def tell() -> list[float]:
+        return digest(work(x).permute(turned_back))
+
+    return lambda: seconds(lambda: passed(work, x, grad), device), tell
