@@ -40,7 +40,7 @@ def test_every_key_is_told() -> None:
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "spikeport", "settings", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
 
 def test_a_part_of_it(tmp_path: Path) -> None:

@@ -48,6 +48,6 @@ def test_im2col_is_lavas_convolution() -> None:
     """Bit for bit on whole numbers, within rounding on real ones; a wrong one is not installed."""
     folder = Path(client.__file__).parent
     done = subprocess.run(
-        [ensure(), "-c", CODE], cwd=folder, capture_output=True, text=True, timeout=120
+        [ensure(), "-c", CODE], cwd=folder, capture_output=True, text=True, timeout=600
     )
     assert done.stdout.split() == ["equal", "300"], done.stderr

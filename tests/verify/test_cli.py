@@ -261,7 +261,7 @@ def test_interrupt_leaves_nothing(how: str, code: int, word: str, home: Path) ->
     program.stderr.readline()  # it has begun: the baseline has been named
     time.sleep(0.3)
     os.kill(program.pid, getattr(signal, how))
-    _, said = program.communicate(timeout=30)
+    _, said = program.communicate(timeout=600)
     assert program.returncode == code, said
     assert said.strip() == f"spikeport: {word}"
     assert sorted(home.rglob("*")) == before
