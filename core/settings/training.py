@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from .base import Count, NotNegative, Positive, Section
+from .base import RATE_LIMIT, Count, NotNegative, Positive, Rate, Section
 
 
 class SpikeTargets(Section):
@@ -53,7 +53,7 @@ class Stage(Section):
     epochs: Count
     steps: Annotated[int, Field(ge=0)] = 0
     """T; 0: data.steps"""
-    lr: NotNegative = 0.0
+    lr: Annotated[float, Field(ge=0, lt=RATE_LIMIT, allow_inf_nan=False)] = 0.0
     """a schedule and an optimiser of its own; 0: those of what follows"""
     loss: LossName | Literal[""] = ""
     """"": train.loss"""
@@ -66,7 +66,7 @@ class Train(Section):
     batch: Count = 64
     """over all processes together"""
     optimiser: OptimiserName = "adamw"
-    lr: Positive = 2e-3
+    lr: Rate = 2e-3
     weight_decay: NotNegative = 0.0
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """sgd only"""

@@ -78,6 +78,11 @@ def test_where_it_is_computed_makes_no_other_cell() -> None:
         (('"train.lr"', '"train.rate"'), "unknown key 'train.rate'"),
         (("seed = [0, 1]", "seed = 3"), "sweep.grid.seed"),
         (("[sweep.measure]\nrates", "[other]\nrates"), "unknown key 'other'"),
+        (('"train.lr" = [1e-3, 1e-2]', '"run.threads" = [1, 2]'), r"differ in \[run\] alone"),
+        (
+            ("[sweep.grid]", '[[sweep.cases]]\nname = "a"\nset = { seed = 3 }\n[sweep.grid]'),
+            "case 'a' and sweep.grid both set seed",
+        ),
     ],
 )
 def test_files_that_mean_nothing(change: tuple[str, str], message: str) -> None:

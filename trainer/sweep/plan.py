@@ -146,6 +146,11 @@ def _sweep(about: dict[str, Any], origin: str) -> Sweep:
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise ConfigError(f"{origin}: two cases of [sweep] are named {twice[0]!r}")
+    for case in sweep.cases:
+        if both := sorted(case.set.keys() & sweep.grid.keys()):
+            raise ConfigError(
+                f"{origin}: case {case.name!r} and sweep.grid both set {both[0]}; say it in one"
+            )
     return sweep
 
 
@@ -163,15 +168,16 @@ def _changed(about: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
 
 
 def _different(cells: list[Cell], origin: str) -> None:
-    """ConfigError if two cells are the same run."""
+    """ConfigError if two cells are the same run, or would share a folder."""
     seen: dict[str, Cell] = {}
     for cell in cells:
-        if (other := seen.get(cell.config.to_toml())) is not None:
+        if (other := seen.get(cell.folder)) is not None:
+            same = other.config.to_toml() == cell.config.to_toml()
             raise ConfigError(
                 f"{origin}: cells {other.label()!r} and {cell.label()!r}, seed {cell.config.seed}, "
-                "are the same run"
+                + ("are the same run" if same else "differ in [run] alone, which no sweep varies")
             )
-        seen[cell.config.to_toml()] = cell
+        seen[cell.folder] = cell
 
 
 def _tuples(value: Any) -> Any:
