@@ -1,27 +1,24 @@
 """`spikeport analyse` as a process, and accuracy against energy by hand."""
 
-import contextlib
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from spikeport.core.arrays import frozen
 from spikeport.core.errors import DataError
 from spikeport.core.network import Meaning, Network
 from spikeport.core.nodes import Input, Linear, Neuron, Output
 from spikeport.verify.analyses import against_energy
-from spikeport.verify.cli.app import app
 from spikeport.verify.counts import LayerCounts
 from spikeport.verify.energy import arithmetic, models
 
-SPIKEPORT = [sys.executable, "-m", "spikeport"]
+from .in_process import ok, refused
+from .test_cli import spikeport
+
 CONFIG = """
 [data]
 name = "digits"
@@ -38,32 +35,12 @@ loggers = []
 EVERY = "per-step,extension,rates,landscape,energy"
 
 
-def spikeport(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*SPIKEPORT, *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=300
-    )
-
-
-def refused(*words: str | Path, cwd: Path, says: str) -> None:
-    """Exit status 2, one clear line, nothing written."""
-    before = sorted(cwd.rglob("*"))
-    with contextlib.chdir(cwd):
-        done = CliRunner().invoke(app, list(map(str, words)))
-    assert done.exit_code == 2, (done.exit_code, done.stdout, done.stderr)
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1 and lines[0].startswith("spikeport: "), done.stderr
-    assert says in lines[0], lines[0]
-    assert sorted(cwd.rglob("*")) == before
-
-
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a trained checkpoint."""
     folder = tmp_path_factory.mktemp("home")
     (folder / "config.toml").write_text(CONFIG)
-    with contextlib.chdir(folder):  # in this process: a start takes seconds
-        done = CliRunner().invoke(app, ["train", "config.toml", "--out", "run", "--json"])
-    assert done.exit_code == 0, done.stderr
+    done = ok("train", "config.toml", "--out", "run", "--json", cwd=folder)
     (folder / "accuracy").write_text(str(json.loads(done.stdout)["test_accuracy"]))
     return folder
 
@@ -103,9 +80,7 @@ def test_pictures(home: Path, told: Any) -> None:
 
 def test_the_table(home: Path, told: Any) -> None:
     what = ["--what", "rates, energy", "--data", "digits", "--samples", "20"]
-    with contextlib.chdir(home):
-        done = CliRunner().invoke(app, ["analyse", "run/best.ckpt", *what, "--split", "validation"])
-    assert done.exit_code == 0, done.stderr
+    done = ok("analyse", "run/best.ckpt", *what, "--split", "validation", cwd=home)
     assert "all, pooled" in done.stdout and "synaptic ops" in done.stdout
     assert "20 samples of 3 steps" in done.stdout
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from .test_cli import CONFIG, ok, refused
+from . import test_cli
+from .in_process import ok, refused
+from .test_cli import CONFIG
 
 TUNE = """
 [finetune]
@@ -29,7 +31,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "config.toml").write_text(config)
     (folder / "tune.toml").write_text(TUNE)
     ok("train", "config.toml", "--out", "run", cwd=folder)
-    ok("train", "tune.toml", "--out", "whole", cwd=folder)
+    test_cli.ok("train", "tune.toml", "--out", "whole", cwd=folder)
     ok("train", "tune.toml", "--out", "real", "--set", "finetune.numbers=real", cwd=folder)
     return folder
 
@@ -57,7 +59,7 @@ def test_engines_give_what_was_measured(home: Path, run: str) -> None:
 def test_a_run_is_not_overwritten_but_resumed(home: Path) -> None:
     refused("train", "tune.toml", "--out", "whole", cwd=home, says="already holds a run")
     before = metrics(home, "whole")
-    ok("train", "tune.toml", "--out", "whole", "--resume", cwd=home)
+    test_cli.ok("train", "tune.toml", "--out", "whole", "--resume", cwd=home)
     assert metrics(home, "whole") == before
 
 

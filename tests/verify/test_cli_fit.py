@@ -1,8 +1,6 @@
 """`spikeport fit` as a process: verdicts, exit status, JSON."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +13,7 @@ from spikeport.core.network import Meaning, Network
 from spikeport.core.nodes import AvgPool2d, Conv, Input, Linear, Neuron, Node, Output
 from spikeport.export.quantise import Options, Quantise
 
-SPIKEPORT = [sys.executable, "-m", "spikeport"]
-
-
-def spikeport(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*SPIKEPORT, *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=120
-    )
+from .test_cli import spikeport
 
 
 def told(*words: str | Path, cwd: Path, status: int) -> Any:

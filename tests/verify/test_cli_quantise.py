@@ -10,7 +10,8 @@ import nir
 import numpy as np
 import pytest
 
-from .test_cli import ok, refused
+from . import test_cli
+from .in_process import ok, refused
 
 MEANS = ["--dt", "1e-3", "--reset", "value"]
 R = np.random.default_rng(4)
@@ -43,7 +44,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.save(folder / "x.npy", (R.random((20, 30, 8)) < 0.4).astype(float))
     np.save(folder / "other.npy", (R.random((12, 9, 8)) < 0.5).astype(float))
     words = "quantise real.nir --calibrate x.npy --out int.nir --report cost --test other.npy"
-    done = ok(*words.split(), *MEANS, cwd=folder)
+    done = test_cli.ok(*words.split(), *MEANS, cwd=folder)
     assert "lif2" in done.stdout and "on the host, in real numbers: fc1" in done.stderr
     return folder
 
@@ -65,7 +66,7 @@ def test_engines_give_the_same_bits(home: Path) -> None:
     runs = []
     for engine in ("reference", "loihi", "lava-fixed"):
         words = f"run int.nir --backend {engine} --input x.npy --record all --out {engine}.npz"
-        ok(*words.split(), cwd=home)
+        test_cli.ok(*words.split(), cwd=home)
         with np.load(home / f"{engine}.npz") as held:
             runs.append({k: held[k] for k in held if k != "header"})
     assert {"u/lif1", "v/lif1", "spikes/lif2"} <= set(runs[0])
@@ -136,8 +137,7 @@ def test_numbers_that_no_register_holds(
     home: Path, second: nir.NIRNode, last: nir.NIRNode, says: str
 ) -> None:
     foreign(home / "bad.nir", second, last)
-    refused("quantise", "bad.nir", *QUANTISE, cwd=home, says="node 'lif2'")
-    refused("quantise", "bad.nir", *QUANTISE, cwd=home, says=says)
+    refused("quantise", "bad.nir", *QUANTISE, cwd=home, says=("node 'lif2'", says))
 
 
 def test_a_convolutions_bias(home: Path) -> None:
