@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Count = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-RATE_LIMIT = 1e38  # of learning: optimisers hold it in float32
+RATE_LIMIT = 3e38  # of learning: optimisers hold it in float32
 Rate = Annotated[float, Field(gt=0, lt=RATE_LIMIT, allow_inf_nan=False)]
 Decay = Annotated[float, Field(ge=0, le=1)]
 

@@ -8,20 +8,23 @@ from spikeport.backends.lava import engines
 from spikeport.backends.lava.pool import Pool
 
 
-@pytest.fixture(scope="session", autouse=True)
-def one_worker() -> Iterator[None]:
+@pytest.fixture(scope="session")
+def kept() -> Iterator[type[Pool]]:
+    """Pools of the same worker for every session, which outlives it."""
     shared = Pool(1)
 
     class Kept(Pool):
-        """The same worker for every session, which outlives it."""
-
         def __init__(self, workers: int) -> None:
             self.desks = shared.desks
 
         def close(self) -> None:
             """The last session's end is the tests'."""
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engines, "Pool", Kept)
-        yield
+    yield Kept
     shared.close()
+
+
+@pytest.fixture(autouse=True)
+def one_worker(kept: type[Pool], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this folder alone: other tests hold a worker to its end."""
+    monkeypatch.setattr(engines, "Pool", kept)

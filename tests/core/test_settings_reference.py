@@ -47,7 +47,7 @@ def test_a_part_of_it(tmp_path: Path) -> None:
     train = json.loads(run("train", "--json").stdout)
     assert [t["name"] for t in train][:2] == ["train", "train.before"]
     (lr,) = [key for key in train[0]["keys"] if key["name"] == "lr"]
-    assert (lr["values"], lr["default"]) == ("number > 0; < 1e+38", "0.002")
+    assert (lr["values"], lr["default"]) == ("number > 0; < 3e+38", "0.002")
     assert "checkpoint_steps" in run("run").stdout
     done = run("trian")
     assert done.returncode == 2 and "no table 'trian'; there are data" in done.stderr
