@@ -24,8 +24,13 @@ def refused(*words: str | Path, cwd: Path, says: str | tuple[str, ...]) -> None:
     """Exit status 2, one clear line, nothing new in the folder."""
     before = sorted(cwd.rglob("*"))
     done = told(*words, cwd=cwd)
-    assert done.exit_code == 2, (done.exit_code, done.stdout, done.stderr)
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1 and lines[0].startswith("spikeport: "), done.stderr
-    assert all(s in lines[0] for s in ((says,) if isinstance(says, str) else says)), lines[0]
+    is_refusal(done.exit_code, done.stderr, says)
     assert sorted(cwd.rglob("*")) == before
+
+
+def is_refusal(code: int, stderr: str, says: str | tuple[str, ...]) -> None:
+    """Exit status 2, and one clear line that says so."""
+    assert code == 2, (code, stderr)
+    lines = stderr.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("spikeport: "), stderr
+    assert all(s in lines[0] for s in ((says,) if isinstance(says, str) else says)), lines[0]

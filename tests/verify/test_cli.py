@@ -19,6 +19,8 @@ import typer
 
 from spikeport.verify.cli.base import verb
 
+from .in_process import is_refusal
+
 SPIKEPORT = [sys.executable, "-m", "spikeport"]
 
 CONFIG = """
@@ -53,10 +55,7 @@ def refused(*words: str | Path, cwd: Path, says: str) -> None:
     """Exit status 2, one clear line, nothing new in the folder."""
     before = sorted(cwd.rglob("*"))
     done = spikeport(*words, cwd=cwd)
-    assert done.returncode == 2, (done.returncode, done.stderr)
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1 and lines[0].startswith("spikeport: "), done.stderr
-    assert says in lines[0], lines[0]
+    is_refusal(done.returncode, done.stderr, says)
     assert sorted(cwd.rglob("*")) == before
 
 
