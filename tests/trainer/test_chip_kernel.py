@@ -1,5 +1,8 @@
 """The chip's neurons over all steps at once are the law, step by step, gradients included."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -139,3 +142,15 @@ def test_a_surrogate_of_states_is_the_one_of_real_numbers() -> None:
         torch.testing.assert_close(torch.autograd.grad(states.sum(), v)[0], real)
     with pytest.raises(ConfigError):
         Triangle(width=0.0)
+
+
+def test_the_kernel_leaves_torch_its_threads() -> None:
+    """numba begins with all cores, in the OpenMP that torch runs on, too."""
+    script = (
+        "import numba, torch; from spikeport.trainer.graph.kernel import share_out; "
+        "torch.set_num_threads(3); share_out(10**9); before = torch.get_num_threads(); "
+        "share_out(1); print(before, torch.get_num_threads(), numba.get_num_threads())"
+    )
+    surroundings = {**os.environ, "NUMBA_NUM_THREADS": "2", "OMP_NUM_THREADS": "1"}
+    told = subprocess.check_output([sys.executable, "-c", script], text=True, env=surroundings)
+    assert told.split() == ["3", "3", "1"]

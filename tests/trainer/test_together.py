@@ -64,6 +64,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, list[float]
         command = [sys.executable, str(file), str(out), devices, json.dumps(CASES)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
         assert done.returncode == 0, done.stderr[-3000:]
+        assert "FutureWarning" not in done.stderr
         found.append(json.loads((Path(out) / "told.json").read_text()))
     return found
 

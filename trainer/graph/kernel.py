@@ -95,7 +95,10 @@ class _Population(torch.autograd.Function):
 def share_out(work: int) -> None:
     """As many threads as torch takes, or one where waking others takes longer than the work."""
     most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-    numba.set_num_threads(min(torch.get_num_threads(), most) if work > ALONE else 1)
+    asked = torch.get_num_threads()
+    numba.set_num_threads(min(asked, most) if work > ALONE else 1)
+    if torch.get_num_threads() != asked:  # numba has just begun, with all cores, in torch's OpenMP
+        torch.set_num_threads(asked)
 
 
 @numba.njit(inline="always")

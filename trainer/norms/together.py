@@ -4,10 +4,11 @@ Each process has a share of the batch; sums and counts are added up over all, an
 back through the sum. With one process nothing is sent.
 """
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.nn.functional import all_reduce
 
 
 def shared() -> bool:
@@ -59,8 +60,22 @@ def batch_norm(
 
 
 def _sum(x: Tensor) -> Tensor:
-    total: Tensor = all_reduce(x)  # type: ignore[no-untyped-call]
+    total: Tensor = _Everywhere.apply(x)  # type: ignore[no-untyped-call]
     return total
+
+
+class _Everywhere(torch.autograd.Function):
+    """The sum over all processes; what any of them wants of it comes back to each."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return _Everywhere.forward(ctx, grad)
 
 
 def _size(x: Tensor, axes: tuple[int, ...]) -> int:
