@@ -42,7 +42,9 @@ def restore(run: "Run", last: Trained) -> None:
 
 def facts(run: "Run") -> Metrics:
     """How it was trained, for metrics.json; the net holds the best weights."""
+    doubts = run.start.doubts if run.start is not None else ()
     return {
+        **({"doubts": "; ".join(doubts)} if doubts else {}),
         "epochs": run.epoch,
         "step_epochs": cost(run.phases),
         "seconds": round(run.seconds, 3),

@@ -24,11 +24,13 @@ from ..export.quantise.scale import Chosen
 @dataclass(frozen=True)
 class Prepared:
     """A network that an engine can run, and how it came about. chosen: population -> its scale
-    and what it cost, of a network that was quantised here."""
+    and what it cost, and doubts: what is odd of the data it was chosen on, of a network that was
+    quantised here."""
 
     network: Network
     records: tuple[PassRecord, ...]
     chosen: Mapping[str, Chosen] | None = None
+    doubts: tuple[str, ...] = ()
 
 
 def prepare(
@@ -50,7 +52,7 @@ def prepare(
             "calibration data (--calibrate X.npy)"
         )
     made = Quantise(calibration, options or Options(), run).apply(lowered.network)
-    return Prepared(made.network, lowered.records, made.chosen)
+    return Prepared(made.network, lowered.records, made.chosen, made.doubts)
 
 
 def passes_for(network: Network, able: Capabilities) -> tuple[Pass, ...]:

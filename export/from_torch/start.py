@@ -32,7 +32,8 @@ def start_of(
         settings.method, settings.bits, settings.percentile, equalise=settings.equalise
     )
     inputs = {real.inputs[0]: calibration()}
-    return Start(real, Quantise(inputs, options, run).apply(real).network)
+    made = Quantise(inputs, options, run).apply(real)
+    return Start(real, made.network, made.doubts)
 
 
 def in_real_numbers(trained: Trained) -> Network:

@@ -4,7 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from spikeport.trainer import checkpoint
 
 from . import test_cli
 from .in_process import ok, refused
@@ -61,6 +64,18 @@ def test_a_run_is_not_overwritten_but_resumed(home: Path) -> None:
     before = metrics(home, "whole")
     test_cli.ok("train", "tune.toml", "--out", "whole", "--resume", cwd=home)
     assert metrics(home, "whole") == before
+
+
+def test_doubts_of_the_calibration_data_are_told_and_kept(home: Path) -> None:
+    np.savez(home / "ones.npz", x=np.ones((100, 1, 8, 8), np.float32), y=np.arange(100) % 10)
+    about = ["--set", "data.name=ones.npz", "--set", "train.epochs=1"]
+    done = ok("train", "tune.toml", "--out", "odd", *about, cwd=home)
+    says = "input 'input' is 1 everywhere in the calibration data"
+    assert f"warning: {says}" in done.stderr
+    assert metrics(home, "odd")["doubts"].startswith(says)
+    assert "doubts" not in metrics(home, "whole")
+    held = checkpoint.load(home / "odd/best.ckpt").start
+    assert held is not None and held.doubts[0] == says
 
 
 @pytest.mark.parametrize(

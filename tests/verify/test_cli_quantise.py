@@ -294,3 +294,14 @@ def test_calibration_data_that_say_nothing_or_little(home: Path) -> None:
     assert (
         json.loads(done.stdout)["doubts"][0] == "input 'in' is 1 everywhere in the calibration data"
     )
+
+
+def test_a_verification_tells_the_doubts(home: Path) -> None:
+    np.savez(home / "ones.npz", x=np.ones((20, 8)), y=np.arange(20) % 5)
+    words = ["verify", "real.nir", *MEANS, "--data", "ones.npz", "--steps", "6"]
+    done = ok(*words, "--backends", "reference,loihi", "--out", "odd", cwd=home)
+    says = "input 'in' is 1 everywhere in the calibration data"
+    assert f"loihi, a doubt: {says}" in done.stdout
+    told = json.loads((home / "odd/report.json").read_text())["engines"]
+    assert told[0]["doubts"] == [] and told[1]["doubts"][0] == says
+    assert "is 1 everywhere in the calibration data" in (home / "odd/report.html").read_text()

@@ -17,11 +17,13 @@ from ...core.network import Network
 class Start:
     """real: the trained network, norms folded, in real numbers. chip: the same nodes in the
     chip's integers, whose scales, exponents and decays training keeps; None: train in real
-    numbers. Weights and biases come from `real` either way.
+    numbers. Weights and biases come from `real` either way. doubts: what is odd of the data that
+    the scales were chosen on.
     """
 
     real: Network
     chip: Network | None = None
+    doubts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.chip is None:
@@ -39,15 +41,21 @@ class Start:
         return self.real if self.chip is None else self.chip
 
     def to_tensors(self) -> dict[str, Tensor]:
-        """The networks as the bytes of .nir files, for a checkpoint."""
+        """The networks as the bytes of .nir files, for a checkpoint, and the doubts as text."""
         found = {"real": as_bytes(self.real)}
-        return found if self.chip is None else found | {"chip": as_bytes(self.chip)}
+        if self.chip is not None:
+            found["chip"] = as_bytes(self.chip)
+        if self.doubts:
+            found["doubts"] = torch.tensor(list("\n".join(self.doubts).encode()), dtype=torch.uint8)
+        return found
 
     @classmethod
     def from_tensors(cls, held: Mapping[str, Tensor]) -> "Start":
         """What `to_tensors` made; NetworkError if it was damaged."""
         chip = held.get("chip")
-        return cls(from_bytes(held["real"]), None if chip is None else from_bytes(chip))
+        doubts = bytes(held["doubts"].tolist()).decode().split("\n") if "doubts" in held else ()
+        made = None if chip is None else from_bytes(chip)
+        return cls(from_bytes(held["real"]), made, tuple(doubts))
 
 
 def as_bytes(network: Network) -> Tensor:

@@ -49,6 +49,7 @@ def fitted(settings: "TrainConfig", out: Path, resume: bool) -> "Trained":
         return fit(settings, out, resume)
     from ...export.from_torch import start_of
     from ...trainer import data, finetune
+    from ...trainer.processes import follows
     from ..emulated import by_emulator
 
     resolved, trained = finetune.origin(settings)
@@ -59,6 +60,9 @@ def fitted(settings: "TrainConfig", out: Path, resume: bool) -> "Trained":
     def start() -> "Start":
         heard = data.encoded(found, resolved.data.encoder, resolved.seed)
         x = first(heard, resolved.data.steps, about.samples)
-        return start_of(trained, about, lambda: x, by_emulator())
+        made = start_of(trained, about, lambda: x, by_emulator())
+        for doubt in () if follows() else made.doubts:
+            say(f"warning: {doubt}")
+        return made
 
     return fit(resolved, out, resume, found, start)

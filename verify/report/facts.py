@@ -91,6 +91,7 @@ def engine_facts(outcome: Outcome) -> dict[str, Any]:
         "operations": operations(run.counts, tally.samples),
         "energy": energy(run),
         "quantisation": None if run.prepared.chosen is None else quantisation(run.prepared.chosen),
+        "doubts": list(run.prepared.doubts),
         "passes": [asdict(record) for record in run.prepared.records],
         "seconds": round(run.seconds, 3),
         "samples_per_second": round(tally.samples / run.seconds, 2) if run.seconds else None,

@@ -9,7 +9,7 @@ from ...core.errors import BackendUnavailable
 from ..energy import models
 from ..run import Verification
 from .pictures import pictures
-from .table import change, percent
+from .table import change, doubted, percent
 
 
 def page(told: Mapping[str, Any], result: Verification) -> str:
@@ -32,6 +32,7 @@ def page(told: Mapping[str, Any], result: Verification) -> str:
             models=[m for m in models().values() if m.title in used],
             percent=percent,
             change=change,
+            doubted=doubted(told),
             dumped=json.dumps(shown, indent=1),
         )
     )

@@ -23,6 +23,9 @@ def show(told: Mapping[str, Any], console: Console) -> None:
                 f"sample {first['sample']}, neuron {list(first['neuron'])}",
                 soft_wrap=True,
             )
+    for doubt, names in doubted(told).items():
+        text = f"[yellow]{', '.join(names)}[/], a doubt: {escape(doubt)}"
+        console.print(text, soft_wrap=True)
     for refusal in told["refused"]:
         console.print(
             f"[red]{refusal['name']}[/] refuses: {escape(refusal['reason'])}", soft_wrap=True
@@ -33,6 +36,15 @@ def show(told: Mapping[str, Any], console: Console) -> None:
         f"samples of {told['steps']} steps{left(told)}",
         soft_wrap=True,
     )
+
+
+def doubted(told: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What is odd of the calibration data -> the engines whose integers were chosen on them."""
+    found: dict[str, list[str]] = {}
+    for engine in told["engines"]:
+        for doubt in engine["doubts"]:
+            found.setdefault(doubt, []).append(engine["name"])
+    return found
 
 
 def left(told: Mapping[str, Any]) -> str:
