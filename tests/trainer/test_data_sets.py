@@ -60,6 +60,10 @@ def test_cifar_that_is_damaged(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"record 2 \(byte 6146\) has label 200"):
         cifar.load("cifar-10", str(tmp_path))
     (tmp_path / "data_batch_3.bin").unlink()
+    (tmp_path / "data_batch_3.bin").mkdir()
+    with pytest.raises(DataError, match=r"data_batch_3.bin cannot be read: Is a directory"):
+        cifar.load("cifar-10", str(tmp_path))
+    (tmp_path / "data_batch_3.bin").rmdir()
     with pytest.raises(DataError, match=r"cifar-10 is not here: .*binary version of CIFAR-10"):
         cifar.load("cifar-10", str(tmp_path))
 

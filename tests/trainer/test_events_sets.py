@@ -234,11 +234,30 @@ def test_gestures_that_are_damaged(gestures: Path) -> None:
         table.write_text(f"class,startTime_usec,endTime_usec\n{row}\n")
         with pytest.raises(DataError, match=rf"user01_led_labels.csv:2.*{says}"):
             found("dvs128-gesture", gestures)
+    table.write_text("class,startTime_usec,endTime_usec\n")
+    with pytest.raises(DataError, match=r"user01_led_labels.csv names no gesture"):
+        found("dvs128-gesture", gestures)
     table.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="user01_led_labels.csv is no text"):
         found("dvs128-gesture", gestures)
     table.unlink()
     with pytest.raises(DataError, match="user01_led_labels.csv is not beside"):
+        found("dvs128-gesture", gestures)
+
+
+@pytest.mark.parametrize(
+    "half, names, says",
+    [
+        ("test", "user29_led user01_led", "user01_led.aedat stands in both trials_to_train.txt"),
+        ("test", "user29_led user29_led", "trials_to_test.txt names user29_led.aedat more than"),
+        ("train", "user01_led", "trials_to_train.txt names recordings of user01 only"),
+        ("train", "nobody", "names nobody.aedat, which is not beside it"),
+    ],
+)
+def test_gestures_whose_lists_cannot_be(gestures: Path, half: str, names: str, says: str) -> None:
+    lines = "\n".join(f"{name}.aedat" for name in names.split())
+    (gestures / f"trials_to_{half}.txt").write_text(lines)
+    with pytest.raises(DataError, match=says):
         found("dvs128-gesture", gestures)
 
 
@@ -284,6 +303,40 @@ def test_shd(tmp_path: Path) -> None:
     (tmp_path / "shd_test.h5").write_bytes(b"nothing")
     with pytest.raises(DataError, match=r"shd_test.h5 is no HDF5 file"):
         found("shd", tmp_path)
+
+
+def vlen(values: list[float], kind: type) -> Any:
+    """Forty recordings that are alike."""
+    return "vlen", [np.array(values, kind)] * 40, h5py.vlen_dtype(kind)
+
+
+@pytest.mark.parametrize(
+    "key, held, says",
+    [
+        ("labels", 3, r"shd_train.h5: labels have shape \[\]"),
+        ("labels", np.zeros((40, 1), int), r"shd_train.h5: labels have shape \[40, 1\]"),
+        ("spikes/times", np.zeros((40, 3)), r"spikes/times is no array \[recordings\]"),
+        ("spikes/times", ["a"] * 40, "spikes/times holds <class 'str'>; times in seconds"),
+        ("spikes/units", vlen([0.5], np.float32), "spikes/units holds float32; whole numbers"),
+        ("spikes/units", vlen([900] * 50, np.uint16), "recording-0: an event has x = 900"),
+        ("spikes/units", vlen([1] * 49, np.uint16), "recording-0: 50 times for 49 units"),
+        ("spikes/times", vlen([np.nan] * 50, np.float16), "recording-0: 50 of 50 times are such"),
+        ("spikes/times", vlen([-1.0] * 50, np.float16), "times are such as -1; 0 and above"),
+    ],
+)
+def test_shd_of_another_form(tmp_path: Path, key: str, held: Any, says: str) -> None:
+    shd_file(tmp_path / "shd_train.h5", 40, 0)
+    shd_file(tmp_path / "shd_test.h5", 20, 1)
+    with h5py.File(tmp_path / "shd_train.h5", "a") as file:
+        del file[key]
+        if isinstance(held, tuple):
+            made = file.create_dataset(key, (40,), held[2])
+            for n, values in enumerate(held[1]):
+                made[n] = values
+        else:
+            file[key] = held
+    with pytest.raises(DataError, match=says):
+        found("shd", tmp_path).take(np.array([0]), 5)
 
 
 # --- the cache ---------------------------------------------------------------------------------

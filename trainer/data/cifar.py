@@ -62,12 +62,15 @@ def load(name: str, folder: str = "") -> DataSet:
 
 def records(path: Path, form: Form) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """(images [N, 3, 32, 32], labels [N]) of a file."""
-    content = np.fromfile(path, np.uint8)
+    try:
+        content = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     size = form.labels + PIXELS
     if not len(content) or len(content) % size:
         raise DataError(
             f"{path} has {len(content)} bytes, which are no whole records of {size}; it is cut "
-            "off, or not the binary version"
+            "off, or not the binary version: get it again"
         )
     rows = content.reshape(-1, size)
     labels = rows[:, form.labels - 1]

@@ -49,7 +49,17 @@ def load(settings: Data) -> Lazy:
     inside = ("", "DvsGesture", "dvs128-gesture", "DVS128Gesture")
     place = found(NAME, settings.folder, inside, LISTS, get)
     train, test = (trials(place / listed) for listed in LISTS)
+    if both := sorted(trial.name for trial in {*train} & {*test}):
+        raise DataError(
+            f"{place}: {both[0]} stands in both {LISTS[0]} and {LISTS[1]}, and what is reported "
+            "must not have been trained on; take it out of one of them"
+        )
     people = sorted({_person(trial) for trial in train})
+    if len(people) < 2:
+        raise DataError(
+            f"{place / LISTS[0]} names recordings of {people[0]} only; two people are the least, "
+            "since one of them is for validation"
+        )
     held = set(people[len(people) - max(1, len(people) // EIGHTH) :])
     made: list[Recording] = []
     splits: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
@@ -73,6 +83,8 @@ def trials(listed: Path) -> list[Path]:
         raise DataError(f"{listed} names {missing[0].name}, which is not beside it")
     if not files:
         raise DataError(f"{listed} names no recording")
+    if twice := [file.name for n, file in enumerate(files) if file in files[:n]]:
+        raise DataError(f"{listed} names {twice[0]} more than once; take the others out")
     return files
 
 
@@ -99,6 +111,8 @@ def labelled(trial: Path) -> list[Recording]:
             raise DataError(f"{table}:{number}: a gesture from {start} to {end}")
         part = f"gesture-{number - 1}"
         made.append(Recording(trial, label - 1, part, Span(start, end)))
+    if not made:
+        raise DataError(f"{table} names no gesture; rows of class,startTime_usec,endTime_usec")
     return made
 
 

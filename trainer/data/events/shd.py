@@ -44,8 +44,14 @@ def load(settings: Data) -> Lazy:
 def recordings(path: Path) -> list[Recording]:
     """All of a file."""
     with _opened(path) as file:
-        labels = _held(file, "labels", path)[:]
-        counts = {key: len(_held(file, key, path)) for key in ("spikes/times", "spikes/units")}
+        labels = np.asarray(_held(file, "labels", path)[()])
+        counts = {}
+        for key, kinds in (("spikes/times", "f"), ("spikes/units", "ui")):
+            held = _held(file, key, path)
+            counts[key] = len(held)
+            _check_kind(held, f"{path}: {key}", kinds)
+    if labels.ndim != 1:
+        raise DataError(f"{path}: labels have shape {list(labels.shape)}; [recordings] is meant")
     if set(counts.values()) != {len(labels)} or not len(labels):
         raise DataError(f"{path} has {len(labels)} labels for {counts} recordings")
     if labels.dtype.kind not in "ui":
@@ -62,6 +68,9 @@ def decode(recording: Recording) -> Events:
         units = np.asarray(_held(file, "spikes/units", recording.path)[recording.at], np.int64)
     if len(times) != len(units):
         raise DataError(f"{len(times)} times for {len(units)} units")
+    if not np.isfinite(times).all() or (times < 0).any():
+        wrong = times[~(np.isfinite(times) & (times >= 0))]
+        raise DataError(f"{len(wrong)} of {len(times)} times are such as {wrong[0]:g}; 0 and above")
     order = np.argsort(times, kind="stable")
     t: NDArray[np.float64] = times[order] * MICROSECONDS
     zeros = np.zeros(len(t), np.int64)
@@ -74,10 +83,30 @@ def _opened(path: Path) -> Any:
     try:
         return h5py.File(path, "r")
     except OSError as error:
-        raise DataError(f"{path} is no HDF5 file: {str(error).splitlines()[0]}") from error
+        raise DataError(
+            f"{path} is no HDF5 file: {str(error).splitlines()[0]}; unpack it, or get it again"
+        ) from error
 
 
 def _held(file: Any, key: str, path: Path) -> Any:
-    if key not in file:
-        raise DataError(f"{path} has no {key}; it is not a file of SHD")
-    return file[key]
+    import h5py
+
+    try:
+        held = file[key]
+    except (KeyError, RuntimeError, OSError) as error:  # the last two where it is damaged
+        raise DataError(f"{path} has no {key}; it is not a file of SHD") from error
+    if not isinstance(held, h5py.Dataset) or not (key == "labels" or held.ndim == 1):
+        raise DataError(f"{path}: {key} is no array [recordings]; it is not a file of SHD")
+    return held
+
+
+def _check_kind(held: Any, name: str, kinds: str) -> None:
+    """DataError unless an array holds arrays of a kind of numbers, one each recording."""
+    import h5py
+
+    inside = h5py.check_vlen_dtype(held.dtype)
+    if inside is None or np.dtype(inside).kind not in kinds:
+        what = "times in seconds" if kinds == "f" else "whole numbers of units"
+        raise DataError(
+            f"{name} holds {held.dtype if inside is None else inside}; {what} are meant"
+        )
