@@ -106,6 +106,7 @@ def measured_costs() -> "list[Cost]":
     for norm in NORMS:
         given = [f"model.norm={norm}", f"train.epochs={EPOCHS}", "run.progress=false"]
         given += ["model.channels=[8, 16]", f"model.norm_steps={4 if norm == 'bntt' else 0}"]
+        given += ["run.threads=1", "run.accelerator=cpu"]  # the same page on the next machine
         settings = config.parse("[data]\nsteps = 4\n", overrides=given)
         with TemporaryDirectory() as folder:
             model = fit(settings, Path(folder) / "run").model
