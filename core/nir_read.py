@@ -68,7 +68,8 @@ def node_from(kind: str, fields: Fields, told: Told, about: NodeMetadata | None)
                 if names
             )
         )
-    node = read(kind, fields, told)
+    with np.errstate(all="ignore"):  # what is not finite is refused by the network
+        node = read(kind, fields, told)
     if isinstance(node, Neuron) and (about is None or about.decays is None):
         refuse_short(node, told)
     return annotated(node, about) if isinstance(node, Neuron) else node

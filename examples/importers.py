@@ -12,6 +12,7 @@ what the importers lose.
     python importers.py ../docs/importers.md   # all of them, both ways
 """
 
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -109,7 +110,9 @@ step: once as `spikeport export` writes any file, and once as `spikeport export 
 *refuses*: the importer raises, dies or hangs; or, with `--for`, spikeport says what it would
 change and writes nothing. **WRONG**: it runs, and runs another network. `--for` has none: what
 an importer reads right is declared in `verify/readers.py`, a network is brought within it by
-exact passes, and the rest is an error. What goes wrong without it is the importers' doing:
+exact passes, and the rest is an error. Norse's and Sinabs' importers order nodes by sets of
+texts, so that without `--for` what goes wrong, and whether it raises, differs from run to run but
+for PYTHONHASHSEED, which is 1 here. What goes wrong is the importers' doing:
 
 {causes}
 
@@ -121,6 +124,7 @@ exact passes, and the rest is an error. What goes wrong without it is the import
 
 def measured() -> list[Column]:
     """Each importer that is installed, on files as they are and on files written for it."""
+    os.environ["PYTHONHASHSEED"] = "1"  # of the processes that are asked
     columns = []
     for name, importer in IMPORTERS.items():
         packages = {p: version(p) for p in (name, "nir", "nirtorch")}

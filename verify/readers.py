@@ -5,9 +5,10 @@ with what it was measured to read right, as if it were an engine; a network is b
 by exact passes, and what is left is an error that says what the importer would change.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 import nir
 import numpy as np
@@ -20,6 +21,7 @@ from ..core.network import Edge, Network
 from ..core.nodes import Neuron, Node
 from ..core.schedule import compile
 from .prepare import prepare
+from .reader_order import edges_depth_first, late_in_queue, named_in_order, safely_named
 
 FLOAT32 = float(np.finfo(np.float32).eps)
 ports_and = partial(frozenset[str].union, frozenset({"Input", "Output"}))
@@ -50,7 +52,7 @@ class Importer:
     call: str
     changes: str
     dt: float | None = None
-    depth_first: bool = False  # runs nodes in the order of a walk that its edges tell
+    walks: Literal["depth first", "queue"] = "queue"  # how it orders nodes: see reader_order
 
 
 IMPORTERS: Mapping[str, Importer] = {
@@ -69,7 +71,7 @@ IMPORTERS: Mapping[str, Importer] = {
             "norse.torch.from_nir(graph, dt={dt:g}), without a batch axis where there is a Flatten",
             "ignores r of IF and LIF, v_reset and padding of pools, starts at v_leak, and has no "
             "module for other nodes",
-            depth_first=True,
+            walks="depth first",
         ),
         Importer(
             "snntorch",
@@ -102,8 +104,8 @@ IMPORTERS: Mapping[str, Importer] = {
                 late_edges="closing",
             ),
             "spikingjelly.activation_based.nir_exchange.import_from_nir(graph, dt={dt:g})",
-            "fires at the threshold, too, starts at v_reset, crashes at the first step of some "
-            "loops, and refuses what it cannot represent",
+            "fires at the threshold, too, starts at v_reset, runs some loops in an order of its "
+            "own, and refuses what it cannot represent",
         ),
         Importer(
             "sinabs",
@@ -136,6 +138,7 @@ def written_for(network: Network, reader: Importer) -> Network:
             f"--for {reader.name}: {reader.title}'s importer would run another network: "
             f"{complaint.replace('this engine', 'what it reads right')}. It {reader.changes}"
         )
+    made = in_order(made, reader)
     edges_for(made, reader)
     return made
 
@@ -147,52 +150,42 @@ def graph_for(network: Network, reader: Importer) -> nir.NIRGraph:
     return graph
 
 
+def in_order(network: Network, reader: Importer) -> Network:
+    """The network with names by which the importer tells its nodes apart and runs them in order;
+    UnsupportedNode where none do."""
+    made = safely_named(network)
+    if reader.walks == "queue":
+        for name in network.outputs:
+            if len(network.sources[name]) > 1:
+                raise UnsupportedNode(
+                    f"--for {reader.name}: {reader.title}'s importer would hand on what Output "
+                    f"{name!r} hears, {', '.join(network.sources[name])}, one by one and not as a "
+                    "sum; put a layer with weights before it"
+                )
+        back = compile(made).back_edges
+        if late_in_queue(made) != back:
+            made = named_in_order(made)
+            back = compile(made).back_edges
+        odd = sorted(late_in_queue(made) ^ back)
+        if odd:
+            raise UnsupportedNode(
+                f"--for {reader.name}: {reader.title}'s importer would take edge {odd[0][0]!r} -> "
+                f"{odd[0][1]!r} for {'this' if odd[0] in back else 'the previous'} step's"
+            )
+    return made
+
+
 def edges_for(network: Network, reader: Importer) -> list[Edge]:
     """The edges, in an order that has the importer run every node after those that it hears."""
-    if not reader.depth_first:
+    if reader.walks != "depth first":
         return list(network.edges)
-    program = compile(network)
-    place = {name: i for i, name in enumerate(program.order)}
-    behind = {name: reached(network, name) for name in network.nodes}
-    edges = sorted(
-        network.edges, key=lambda e: (place[e[0]], e[0] not in behind[e[1]], place[e[1]])
-    )
-    at = {name: i for i, name in enumerate(walked(edges, network.inputs[0]))}
-    late = [
-        f"{b!r} before {a!r}, which it hears"
-        for a, b in edges
-        if (at[a] < at[b]) == ((a, b) in program.back_edges)
-    ]
-    late += [f"{n!r} after the Output" for n in at if at[n] > at[network.outputs[0]]]
+    edges, late = edges_depth_first(network)
     if late:
         raise UnsupportedNode(
             f"--for {reader.name}: {reader.title}'s importer would run {late[0]}: it walks the "
             "graph depth-first, and there is no order of edges by which that is right"
         )
     return edges
-
-
-def reached(network: Network, name: str) -> set[str]:
-    """The nodes that a node's output comes to."""
-    seen: set[str] = set()
-    todo = [name]
-    while todo:
-        for target in network.targets[todo.pop()]:
-            if target not in seen:
-                seen.add(target)
-                todo.append(target)
-    return seen
-
-
-def walked(edges: Sequence[Edge], root: str) -> list[str]:
-    """Depth-first, in the order of the edges."""
-    order, todo = list[str](), [root]
-    while todo:
-        name = todo.pop()
-        if name not in order:
-            order.append(name)
-            todo += [b for a, b in reversed(edges) if a == name]
-    return order
 
 
 def compared(network: Network, known: frozenset[str]) -> Network:

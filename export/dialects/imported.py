@@ -79,6 +79,12 @@ def read(raw: RawGraph, dialect: Dialect, dt: float | None, said: Mapping[str, s
         missing = {"r", *(("v_threshold",) if kind in SPIKING else ())} - set(fields)
         if missing:
             raise NetworkError(f"node {name!r}: type {kind}: no field {', '.join(sorted(missing))}")
+        empty = [key for key, values in fields.items() if np.size(values) == 0]
+        if empty:
+            raise NetworkError(
+                f"node {name!r}: type {kind}: field {empty[0]} holds no numbers; a population has "
+                "at least one neuron"
+            )
     reading = Reading(
         understood(lambda: dialect.dt(raw, dt), dialect), answered(raw, dialect, said), looped(raw)
     )
