@@ -324,10 +324,11 @@ class Reader:
         return [(a, b) for a, b in names]
 
     def plain(self, group: Any) -> dict[str, Any]:
-        """Metadata: the text and numbers directly in the group."""
+        """Metadata: the text and numbers directly in the group; {} for a group in it."""
         members = {name: self.item(group, name) for name in self.names(group)}
         return {
             name: self.content(self.dataset(group, name, member), self.size)
-            for name, member in members.items()
             if isinstance(member, h5py.h5d.DatasetID)
+            else {}
+            for name, member in members.items()
         }

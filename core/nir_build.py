@@ -6,7 +6,7 @@ from dataclasses import replace
 from . import chip_read
 from .errors import NetworkError, SpikeportError
 from .hdf5 import RawGraph
-from .metadata import Metadata
+from .metadata import Metadata, NodeMetadata
 from .nested import nodes_of
 from .network import Edge, Meaning, Network
 from .nir_read import Told, node_from
@@ -24,12 +24,19 @@ def build(raw: RawGraph, told: Metadata, is_foreign: bool, stated: Stated) -> Ne
             "spike would hear another number; multiply the weights that hear spikes by it and say "
             "spike_amplitude 1"
         )
-    reset = (stated.reset if is_foreign else None) or "value"
-    reading = Told(told.dt, told.if_r, reset, told.integrator)
+    if (told.number_format == "loihi") != (told.chip is not None):
+        raise NetworkError(
+            f"metadata says number_format {told.number_format!r} and has "
+            f"{'no ' if told.chip is None else ''}'chip', the integers of a loihi network"
+        )
+    reading = Told(told.dt, told.if_r, stated.reset or "value", told.integrator)
     nodes: dict[str, Node] = {}
     for name, (kind, fields) in nodes_of(raw).items():
+        about = told.nodes.get(name)
         try:
-            node = node_from(kind, fields, reading, told.nodes.get(name))
+            node = node_from(kind, fields, reading, about)
+            if about is not None:
+                refuse_idle(node, about)
         except SpikeportError as error:
             raise type(error)(f"node {name!r}: {error}") from None
         if isinstance(node, Input):
@@ -61,11 +68,44 @@ def build(raw: RawGraph, told: Metadata, is_foreign: bool, stated: Stated) -> Ne
         for name, about in told.nodes.items()
         if about.added or about.origin is not None
     }
+    refuse_twins(nodes, origin)
     plain = Network(nodes, tuple(edges), meaning, origin, tuple(told.history))
     if told.chip is None:
         return plain
     chip_read.covers(told.chip, plain.nodes)
     return chip_read.requantised(plain, told.chip)
+
+
+def refuse_idle(node: Node, about: NodeMetadata) -> None:
+    """NetworkError where metadata says something that this node could not mean."""
+    said = set(about.model_dump(exclude_defaults=True)) - {"origin", "added"}
+    if not isinstance(node, Neuron) or not node.spiking:
+        said -= {"decays", "schedule"} if isinstance(node, Neuron) else set()
+    elif node.memoryless:
+        said -= {"compare"}
+    else:
+        said &= {"reset_amount"} if node.reset == "value" else set()
+    if said:
+        raise NetworkError(
+            f"metadata speaks of its {', '.join(sorted(said))}, which "
+            + (
+                "nothing takes off: it resets by value"
+                if said == {"reset_amount"}
+                else f"a {node.kind} does not have"
+            )
+        )
+
+
+def refuse_twins(nodes: Mapping[str, Node], origin: Mapping[str, str | None]) -> None:
+    """NetworkError where two populations would be recorded under one name."""
+    seen: dict[str, str] = {}
+    for name, node in nodes.items():
+        known = origin.get(name, name) if isinstance(node, Neuron) else None
+        if known is not None and seen.setdefault(known, name) != name:
+            raise NetworkError(
+                f"nodes {seen[known]!r} and {name!r} both come from {known!r}, by their names and "
+                "metadata 'origin': recordings could not tell them apart"
+            )
 
 
 def with_old_current(

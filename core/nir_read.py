@@ -218,6 +218,8 @@ def read_delay(kind: str, fields: Fields, told: Told) -> Node:
     delay = numbers(fields, "delay")
     if told.dt is None:
         raise NetworkError("a delay in seconds needs dt; say --dt SECONDS")
+    if delay.size == 0:
+        raise NetworkError("delay holds no numbers; one, or one for each element, is meant")
     steps = delay / told.dt
     apart = ~((np.abs(steps - np.round(steps)) <= 1e-6) & (np.abs(steps) < LARGEST))
     if apart.any():

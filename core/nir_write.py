@@ -121,8 +121,10 @@ def known(dt: float | None, kind: str) -> float:
 
 def metadata_of(node: Node) -> NodeMetadata:
     """What NIR cannot say of the node."""
-    if not isinstance(node, Neuron) or node.memoryless:
+    if not isinstance(node, Neuron):
         return NodeMetadata()
+    if node.memoryless:
+        return NodeMetadata(compare=None if node.compare == ">" else node.compare)
 
     def listed(values: Array) -> float | list[Any]:
         told: float | list[Any] = values.tolist()

@@ -345,6 +345,18 @@ class Neuron(Node):
             self._set("reset_amount", None)
         if self.schedule is not None:
             self.check_schedule(self.schedule)
+        if self.memoryless:
+            self.check_memoryless()
+
+    def check_memoryless(self) -> None:
+        """NetworkError for numbers that a Threshold has no use for, and a file no room."""
+        if self.threshold is None:
+            raise NetworkError("a Threshold without a threshold")
+        for name, idle in (("decay_v", 0), ("gain_v", 1), ("bias", 0), ("v_reset", 0)):
+            if (getattr(self, name) != idle).any():
+                raise NetworkError(f"a Threshold has no state, and no {name} other than {idle}")
+        if self.decay_u is not None or self.refractory or self.reset != "value":
+            raise NetworkError("a Threshold has no state: no current, refractory period or reset")
 
     def check_schedule(self, schedule: Schedule) -> None:
         """NetworkError where it gives numbers that the population does not have."""

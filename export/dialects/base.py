@@ -63,7 +63,9 @@ class Reading:
 class Dialect:
     """One exporter. neuron: (type, fields, name, reading) -> population. fits: what in the file
     speaks for it; NotMine with what speaks against it. dt: the exporter's, where it has one of
-    its own or the file tells it. mended: the flat graph with its edges and shapes put right."""
+    its own or the file tells it. mended: the flat graph with its edges and shapes put right.
+    always: NotMine where a population (type, fields, name) holds another number than the one that
+    the exporter writes always and that is not read, or time constants in another unit."""
 
     name: str
     title: str
@@ -72,6 +74,7 @@ class Dialect:
     questions: tuple[Question, ...] = ()
     dt: Callable[[RawGraph, float | None], float | None] = lambda raw, said: said
     mended: Callable[[RawGraph, Reading], RawGraph] = lambda raw, reading: raw
+    always: Callable[[str, Fields, str], None] = lambda kind, fields, name: None
     late: bool = False  # spikes are heard a step after they are fired
     counts_steps: bool = False  # its time constants do, so that no spike depends on dt
 
@@ -169,6 +172,13 @@ def unbatched(raw: RawGraph) -> None:
 def zero(fields: Fields, *names: str) -> bool:
     """Whether fields are 0 or not there."""
     return not any(np.any(np.asarray(fields[name])) for name in names if name in fields)
+
+
+def numbers_are(fields: Fields, name: str, **wanted: Any) -> None:
+    """NotMine where a population's fields, if they are there, hold something else."""
+    for key, values in wanted.items():
+        if key in fields:
+            refuse_unless(close(number(fields, key), values), f"{name!r}: {key} is not {values}")
 
 
 def refuse_unless(true: bool, why: str) -> None:

@@ -17,8 +17,8 @@ from .base import (
     Fields,
     Question,
     Reading,
-    close,
     number,
+    numbers_are,
     populations,
     refuse_unless,
     unbatched,
@@ -69,6 +69,11 @@ def mended(raw: RawGraph, reading: Reading) -> RawGraph:
     return RawGraph(nodes, edges + [(before, name) for name, before in late.items()], raw.metadata)
 
 
+def always(kind: str, fields: Fields, name: str) -> None:
+    """What its exporter writes for every population."""
+    numbers_are(fields, name, w_in=1)
+
+
 def fits(raw: RawGraph) -> list[str]:
     """Its graph's nodes are numbers, and it has two kinds of them beside weights."""
     unbatched(raw)
@@ -77,10 +82,10 @@ def fits(raw: RawGraph) -> list[str]:
     kinds = {made[0] for made in raw.nodes.values() if isinstance(made, tuple)}
     others = kinds - {"Input", "Output", "Linear", *CUBA}
     refuse_unless(not others, f"it has a {', '.join(sorted(others))}")
-    for name, (_, fields) in populations(raw).items():
-        refuse_unless(close(number(fields, "w_in"), 1), f"{name!r}: w_in is not 1")
+    for name, (kind, fields) in populations(raw).items():
+        always(kind, fields, name)
     refuse_unless(bool(populations(raw)), "it has no neurons")
     return ["numbers for names, ports included, and CubaLI and CubaLIF with w_in = 1"]
 
 
-HXTORCH = Dialect("hxtorch", "hxtorch", neuron, fits, QUESTIONS, mended=mended)
+HXTORCH = Dialect("hxtorch", "hxtorch", neuron, fits, QUESTIONS, mended=mended, always=always)

@@ -85,6 +85,14 @@ def read(raw: RawGraph, dialect: Dialect, dt: float | None, said: Mapping[str, s
                 f"node {name!r}: type {kind}: field {empty[0]} holds no numbers; a population has "
                 "at least one neuron"
             )
+    for name, (kind, fields) in populations(raw).items():
+        try:
+            understood(partial(dialect.always, kind, fields, name), dialect)
+        except NotMine as unlike:
+            raise NetworkError(
+                f"{dialect.title} does not write such a population: {unlike}. Its dialect would "
+                "not look at that; say the --dialect of whoever wrote the file, or plain"
+            ) from None
     reading = Reading(
         understood(lambda: dialect.dt(raw, dt), dialect), answered(raw, dialect, said), looped(raw)
     )

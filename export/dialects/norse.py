@@ -16,13 +16,12 @@ from .base import (
     Question,
     Reading,
     batched,
-    close,
     number,
+    numbers_are,
     populations,
     refuse_unless,
     undone,
     without_batch,
-    zero,
 )
 
 RESET = Question("reset", "the reset rule of a LIFBoxCell", ("value", "subtract"), None, ("LIF",))
@@ -57,19 +56,23 @@ def neuron(kind: str, fields: Fields, name: str, reading: Reading) -> Neuron:
     return Neuron(shape, frozen(1 - leak), frozen(threshold - rest), gain_v=leak, **more)
 
 
+def always(kind: str, fields: Fields, name: str) -> None:
+    """What its exporter writes for every population."""
+    numbers_are(fields, name, r=1, v_reset=0, w_in=1)
+    for tau in (key for key in ("tau", "tau_mem", "tau_syn") if key in fields):
+        short = bool((number(fields, tau) < 1).all())
+        refuse_unless(short, f"{name!r}: a {tau} of 1 or more would be no seconds times dt")
+
+
 def fits(raw: RawGraph) -> list[str]:
     """r = 1 everywhere, and ports with one axis more than what they lead to."""
     for name, (kind, fields) in populations(raw).items():
-        refuse_unless(close(number(fields, "r"), 1), f"{name!r}: r is not 1")
-        refuse_unless(zero(fields, "v_reset"), f"{name!r} has a v_reset")
-        for tau in (key for key in ("tau", "tau_mem", "tau_syn") if key in fields):
-            short = bool((number(fields, tau) < 1).all())
-            refuse_unless(short, f"{name!r}: a {tau} of 1 or more would be no seconds times dt")
-        if kind == "CubaLIF":
-            refuse_unless(close(number(fields, "w_in"), 1), f"{name!r}: w_in is not 1")
+        always(kind, fields, name)
     name = batched(raw) or ""
     refuse_unless(bool(name), "no Output has the batch as its first axis")
     return [f"r = 1 in every population, and the batch as the first axis of {name!r}"]
 
 
-NORSE = Dialect("norse", "Norse 1.1", neuron, fits, (RESET, V_RESET), mended=without_batch)
+NORSE = Dialect(
+    "norse", "Norse 1.1", neuron, fits, (RESET, V_RESET), mended=without_batch, always=always
+)

@@ -16,12 +16,11 @@ from .base import (
     Question,
     Reading,
     batched,
-    close,
     number,
+    numbers_are,
     populations,
     refuse_unless,
     without_batch,
-    zero,
 )
 
 SPIKES = Question(
@@ -77,17 +76,20 @@ def step(raw: RawGraph, said: float | None) -> float | None:
     return told
 
 
+def always(kind: str, fields: Fields, name: str) -> None:
+    """What its exporter writes for every population."""
+    numbers_are(fields, name, v_leak=0, v_reset=0, w_in=1)
+
+
 def fits(raw: RawGraph) -> list[str]:
     """The batch axis, and one dt that r tells."""
     refuse_unless(batched(raw) is not None, "no Output has the batch as its first axis")
     found = []
     for name, (kind, fields) in populations(raw).items():
         refuse_unless(kind in ("LI", "LIF", "CubaLIF"), f"{name!r} is a {kind}")
-        refuse_unless(zero(fields, "v_leak", "v_reset"), f"{name!r} has a v_leak or v_reset")
+        always(kind, fields, name)
         r = number(fields, "r")
         refuse_unless(bool((r > 0).all() and (r != 1).any()), f"{name!r}: r is 1, or not positive")
-        if kind == "CubaLIF":
-            refuse_unless(close(number(fields, "w_in"), 1), f"{name!r}: w_in is not 1")
         found += list(np.ravel(steps_of(kind, fields)))
     refuse_unless(bool(found), "it has no neurons")
     one = bool(max(found) - min(found) <= 1e-4 * max(found))
@@ -96,5 +98,12 @@ def fits(raw: RawGraph) -> list[str]:
 
 
 ROCKPOOL = Dialect(
-    "rockpool", "Rockpool 3", neuron, fits, (SPIKES, BIAS, LOOP), step, mended=without_batch
+    "rockpool",
+    "Rockpool 3",
+    neuron,
+    fits,
+    (SPIKES, BIAS, LOOP),
+    step,
+    mended=without_batch,
+    always=always,
 )

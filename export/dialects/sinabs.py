@@ -15,12 +15,11 @@ from .base import (
     Fields,
     Question,
     Reading,
-    close,
     number,
+    numbers_are,
     populations,
     refuse_unless,
     without_batch,
-    zero,
 )
 
 QUESTIONS = (
@@ -60,21 +59,33 @@ def step(raw: RawGraph, said: float | None) -> float:
     return 1e-3 if said is None else said
 
 
+def always(kind: str, fields: Fields, name: str) -> None:
+    """What its exporter writes for every population."""
+    numbers_are(fields, name, r=1, v_leak=0, v_reset=0)
+    if "tau" in fields:
+        long = bool((number(fields, "tau") >= 1).all())
+        refuse_unless(long, f"{name!r}: a tau below 1, which would be less than a step")
+
+
 def fits(raw: RawGraph) -> list[str]:
     """r = 1, no leak, and time constants of a step or more."""
     refuse_unless(bool(populations(raw)), "it has no neurons")
     counted = False
     for name, (kind, fields) in populations(raw).items():
         refuse_unless(kind in ("IF", "LIF", "LI"), f"{name!r} is a {kind}")
-        refuse_unless(close(number(fields, "r"), 1), f"{name!r}: r is not 1")
-        refuse_unless(zero(fields, "v_leak", "v_reset"), f"{name!r} has a v_leak or v_reset")
-        if kind != "IF":
-            long = bool((number(fields, "tau") >= 1).all())
-            refuse_unless(long, f"{name!r}: a tau below 1, which would be less than a step")
-            counted = True
+        always(kind, fields, name)
+        counted |= kind != "IF"
     return ["r = 1" + (" and every tau at least 1: steps, not seconds" if counted else "")]
 
 
 SINABS = Dialect(
-    "sinabs", "Sinabs 2 and 3", neuron, fits, QUESTIONS, step, without_batch, counts_steps=True
+    "sinabs",
+    "Sinabs 2 and 3",
+    neuron,
+    fits,
+    QUESTIONS,
+    step,
+    without_batch,
+    always,
+    counts_steps=True,
 )

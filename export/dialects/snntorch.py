@@ -16,11 +16,11 @@ from .base import (
     Reading,
     close,
     number,
+    numbers_are,
     populations,
     refuse_unless,
     unbatched,
     undone,
-    zero,
 )
 
 DT = 1e-4
@@ -81,19 +81,30 @@ def step(raw: RawGraph, said: float | None) -> float:
     return DT
 
 
+def always(kind: str, fields: Fields, name: str) -> None:
+    """What its exporter writes for every population."""
+    numbers_are(fields, name, v_leak=0, v_reset=0)
+    if kind in ("LIF", "CubaLIF"):
+        tau = number(fields, "tau" if kind == "LIF" else "tau_mem")
+        with np.errstate(all="ignore"):
+            refuse_unless(
+                close(number(fields, "r") * DT / tau, 1), f"{name!r}: r is not tau / 1e-4"
+            )
+            if kind == "CubaLIF" and "w_in" in fields:
+                w_in = number(fields, "w_in") * DT / number(fields, "tau_syn")
+                refuse_unless(close(w_in, 1), f"{name!r}: w_in is not tau_syn / 1e-4")
+
+
 def fits(raw: RawGraph) -> list[str]:
     """r = tau / 1e-4 in every population."""
     unbatched(raw)
     refuse_unless(bool(populations(raw)), "it has no neurons")
     for name, (kind, fields) in populations(raw).items():
         refuse_unless(kind in ("LIF", "CubaLIF"), f"{name!r} is a {kind}")
-        tau = fields["tau" if kind == "LIF" else "tau_mem"]
-        refuse_unless(zero(fields, "v_leak", "v_reset"), f"{name!r} has a v_leak or v_reset")
-        refuse_unless(close(number(fields, "r") * DT / tau, 1), f"{name!r}: r is not tau / 1e-4")
-        if kind == "CubaLIF":
-            w_in = number(fields, "w_in") * DT / fields["tau_syn"]
-            refuse_unless(close(w_in, 1), f"{name!r}: w_in is not tau_syn / 1e-4")
+        always(kind, fields, name)
     return ["r = tau / 1e-4 s in every population, and no leak or reset value"]
 
 
-SNNTORCH = Dialect("snntorch", "snnTorch 1.0", neuron, fits, (RESET, LATE, GRADED), step)
+SNNTORCH = Dialect(
+    "snntorch", "snnTorch 1.0", neuron, fits, (RESET, LATE, GRADED), step, always=always
+)

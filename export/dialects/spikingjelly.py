@@ -16,11 +16,11 @@ from .base import (
     Reading,
     close,
     number,
+    numbers_are,
     populations,
     refuse_unless,
     unbatched,
     undone,
-    zero,
 )
 
 
@@ -73,6 +73,22 @@ def step(raw: RawGraph, said: float | None) -> float | None:
     return told if said is None else said
 
 
+def always(kind: str, fields: Fields, name: str) -> None:
+    """What its exporter writes for every population."""
+    if kind == "LIF" and "v_reset" in fields:
+        same = np.array_equal(number(fields, "v_leak"), number(fields, "v_reset"))
+        refuse_unless(same, f"{name!r}: v_leak is not v_reset")
+    if kind == "CubaLIF":
+        numbers_are(fields, name, v_leak=0)
+        if "w_in" in fields:
+            per_step = (number(fields, n) for n in ("w_in", "tau_syn", "r", "tau_mem"))
+            w_in, tau_syn, r, tau_mem = per_step
+            refuse_unless(
+                close(w_in * tau_mem, r * tau_syn), f"{name!r}: w_in and r tell different steps"
+            )
+    refuse_unless(np.ptp(number(fields, "r")) == 0, f"{name!r}: r differs within the layer")
+
+
 def fits(raw: RawGraph) -> list[str]:
     """One number a layer in float64, v_leak = v_reset, and r as above."""
     unbatched(raw)
@@ -83,14 +99,10 @@ def fits(raw: RawGraph) -> list[str]:
             array = np.asarray(values)
             one = array.dtype == np.float64 and array.size and (array == array.flat[0]).all()
             refuse_unless(bool(one), f"{name!r}: {key} is not one float64 number for the layer")
-        if kind == "LIF":
-            same = np.array_equal(fields["v_leak"], fields.get("v_reset", fields["v_leak"]))
-            refuse_unless(same, f"{name!r}: v_leak is not v_reset")
+        always(kind, fields, name)
         if kind == "IF":
             r = float(number(fields, "r").flat[0])
             refuse_unless(not close(r, 1), f"{name!r}: r = 1 would be a time step of 1 s")
-        if kind == "CubaLIF":
-            refuse_unless(zero(fields, "v_leak"), f"{name!r} has a v_leak")
     try:
         dt = step(raw, 1e-4)
     except NetworkError:
@@ -98,4 +110,4 @@ def fits(raw: RawGraph) -> list[str]:
     return [f"one float64 number a layer, v_leak = v_reset, r of dt = {dt:g} s"]
 
 
-SPIKINGJELLY = Dialect("spikingjelly", "SpikingJelly 2.0", neuron, fits, (), step)
+SPIKINGJELLY = Dialect("spikingjelly", "SpikingJelly 2.0", neuron, fits, (), step, always=always)

@@ -14,6 +14,7 @@ from .base import (
     Reading,
     close,
     number,
+    numbers_are,
     populations,
     refuse_unless,
     unbatched,
@@ -70,6 +71,13 @@ def mended(raw: RawGraph, reading: Reading) -> RawGraph:
     return RawGraph(raw.nodes, edges, raw.metadata)
 
 
+def always(kind: str, fields: Fields, name: str) -> None:
+    """What its exporter writes for every population."""
+    numbers_are(fields, name, v_leak=0, v_reset=0, w_in=1)
+    if kind in ("IF", "LI"):
+        numbers_are(fields, name, r=1)
+
+
 def fits(raw: RawGraph) -> list[str]:
     """r = beta = 1 - dt / tau with one dt for all."""
     unbatched(raw)
@@ -77,9 +85,9 @@ def fits(raw: RawGraph) -> list[str]:
     steps = []
     for name, (kind, fields) in found.items():
         refuse_unless(kind in ("IF", "LIF", "CubaLIF", "LI"), f"{name!r} is a {kind}")
+        always(kind, fields, name)
         r = number(fields, "r")
         if kind in ("IF", "LI"):
-            refuse_unless(close(r, 1), f"{name!r}: r is not 1")
             continue
         refuse_unless(bool((r < 1).all() and (r >= 0).all()), f"{name!r}: r is no beta")
         steps.append(number(fields, "tau" if kind == "LIF" else "tau_mem") * (1 - r))
@@ -90,4 +98,4 @@ def fits(raw: RawGraph) -> list[str]:
     return [f"r = 1 - dt / tau in every population, with dt = {first:.4g} s"]
 
 
-SPYX = Dialect("spyx", "Spyx 1.0", neuron, fits, (), step, mended, late=True)
+SPYX = Dialect("spyx", "Spyx 1.0", neuron, fits, (), step, mended, always, late=True)

@@ -11,6 +11,8 @@ import pytest
 
 from spikeport.core import interpreter, metadata, metadata_schema, store
 from spikeport.core.errors import NetworkError
+from spikeport.core.network import Network
+from spikeport.core.nodes import Input, Neuron, Output
 from spikeport.core.schedule import compile
 from spikeport.core.store import Stated
 
@@ -73,6 +75,75 @@ def test_a_mismatch_says_what_would_change(tmp_path: Path, stated: Stated, chang
     store.write(small(), tmp_path / "a.nir")
     with pytest.raises(NetworkError, match=change):
         store.read(tmp_path / "a.nir", stated)
+
+
+@pytest.mark.parametrize(
+    ("node", "about", "match"),
+    [
+        ("lif", {"reset": "value", "reset_amount": 2.0}, "reset_amount, which nothing takes off"),
+        ("fc", {"refractory": 3}, "speaks of its refractory, which a Affine does not have"),
+        ("in", {"compare": ">="}, "speaks of its compare, which a Input does not have"),
+    ],
+)
+def test_what_a_node_could_not_mean(
+    tmp_path: Path, node: str, about: dict[str, Any], match: str
+) -> None:
+    with pytest.raises(NetworkError, match=match):
+        store.read(changed(tmp_path / "a.nir", nodes={node: about}))
+
+
+def test_integers_without_a_chip_and_a_chip_without_integers(tmp_path: Path) -> None:
+    odd: tuple[dict[str, Any], ...] = ({"number_format": "loihi"}, {"chip": {}})
+    for keys in odd:
+        with pytest.raises(NetworkError, match="metadata says number_format"):
+            store.read(changed(tmp_path / "a.nir", **keys))
+
+
+def test_two_populations_of_one_name(tmp_path: Path) -> None:
+    """One of two recordings would be lost."""
+    nodes = {**small().nodes, "twin": small().nodes["lif"]}
+    edges = (("in", "fc"), ("fc", "twin"), ("twin", "lif"), ("lif", "out"))
+    store.write(small().changed(nodes=nodes, edges=edges, origin={"twin": "lif"}), tmp_path / "a")
+    with pytest.raises(NetworkError, match="'lif' and 'twin' both come from 'lif'"):
+        store.read(tmp_path / "a")
+
+
+def test_a_group_in_the_place_of_the_text(tmp_path: Path) -> None:
+    """It is no foreign file, whatever it is."""
+    store.write(small(), tmp_path / "a.nir")
+    with h5py.File(tmp_path / "a.nir", "r+") as file:
+        del file["node/metadata/spikeport"]
+        file.create_group("node/metadata/spikeport")
+    with pytest.raises(NetworkError, match="is not readable JSON"):
+        store.read(tmp_path / "a.nir")
+
+
+def test_a_flag_fills_a_gap_of_our_metadata(tmp_path: Path) -> None:
+    """A reset that no node states."""
+    path = changed(tmp_path / "a.nir", nodes={})
+    node = store.read(path, Stated(reset="subtract")).nodes["lif"]
+    assert isinstance(node, Neuron) and node.reset == "subtract"
+
+
+@pytest.mark.parametrize("compare", [">", ">="])
+def test_a_threshold_keeps_its_comparison(tmp_path: Path, compare: Any) -> None:
+    step = Neuron((2,), np.array(0.0), np.array(0.5), memoryless=True, compare=compare)
+    nodes = {"in": Input((2,)), "step": step, "out": Output((2,))}
+    network = Network(nodes, (("in", "step"), ("step", "out")))
+    store.write(network, tmp_path / "a.nir")
+    again = store.read(tmp_path / "a.nir")
+    x = {"in": np.array([[[0.5, 0.6]]])}
+    wanted, found = (interpreter.run(compile(n), x).outputs["out"] for n in (network, again))
+    assert wanted.tolist() == found.tolist() == [[[float(compare == ">="), 1.0]]]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"gain_v": np.array(2.0)}, {"refractory": 1}, {"reset": "subtract"}, {"bias": np.array(1.0)}],
+)
+def test_a_threshold_has_no_state(more: dict[str, Any]) -> None:
+    with pytest.raises(NetworkError, match="a Threshold has no state"):
+        Neuron((2,), np.array(0.0), np.array(0.5), memoryless=True, **more)
 
 
 def test_exponential_is_exact_for_an_input_that_stays(tmp_path: Path) -> None:

@@ -351,6 +351,11 @@ def test_delay_in_whole_steps(tmp_path: Path) -> None:
         store.read(path, Stated(dt=2e-3))
 
 
+def test_a_delay_of_nothing(tmp_path: Path) -> None:
+    with pytest.raises(NetworkError, match="delay holds no numbers"):
+        store.read(lone(tmp_path / "a.nir", nir.Delay(np.zeros(0))), Stated(dt=1e-3))
+
+
 def test_delay_of_each_element(tmp_path: Path) -> None:
     path = lone(tmp_path / "a.nir", nir.Delay(np.array([3e-3, 0.0])))
     network = store.read(path, Stated(dt=1e-3))

@@ -11,6 +11,7 @@ from spikeport.core import interpreter, store
 from spikeport.core.errors import NetworkError
 from spikeport.core.schedule import compile
 from spikeport.export.dialects import load
+from spikeport.export.dialects.table import DIALECTS
 
 DATA = Path(__file__).parents[2] / "data/dialects"
 ONCE = {"spikes": "single", "floor": "none"}
@@ -45,6 +46,33 @@ def wrong(name: str, tmp_path: Path, **said: str) -> dict[str, int]:
     last = told[[k for k in told.files if k.startswith("spikes/")][-1]]
     found["output"] = int((got.outputs[network.outputs[0]] != last).sum())
     return found
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "why"),
+    [
+        ("rockpool", "norse", "Norse 1.1 does not write such a population: '1_LIFTorch': r is not"),
+        ("rockpool", "hxtorch", "takes shape"),
+        ("spyx", "norse", "r is not 1"),
+        (
+            "spyx",
+            "sinabs",
+            "Sinabs 2 and 3 does not write such .*: 'layer_1': r is not 1",
+        ),
+        ("spyx-cuba", "rockpool", "its r tells steps of about"),
+        ("sinabs", "spyx", "does not write|contradicts|dt"),
+        ("sinabs", "norse", "'1': a tau of 1 or more would be no seconds times dt"),
+        ("sinabs", "spikingjelly", "contradicts the file"),
+        ("sinabs", "snntorch", "snnTorch 1.0 does not write such a population: '1': r is not tau"),
+    ],
+)
+def test_a_file_by_a_dialect_that_is_not_its_own(name: str, other: str, why: str) -> None:
+    """What the dialect would not look at is not what its exporter writes."""
+    asked = {question.name for question in DIALECTS[other].questions}
+    said = {"reset": "subtract", "tau": "s", **ONCE}
+    dt = None if other == "snntorch" else 1e-3
+    with pytest.raises(NetworkError, match=why):
+        load(DATA / f"{name}.nir", other, dt, {k: v for k, v in said.items() if k in asked})
 
 
 def test_every_golden_file_is_here() -> None:
