@@ -23,5 +23,8 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         os.umask(mask)
         part.chmod(0o666 & ~mask)
         part.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say what did not fit
+        raise
     finally:
         part.unlink(missing_ok=True)

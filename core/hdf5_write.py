@@ -5,12 +5,16 @@ hold hardly anything that gzip can find, and it looks for it at length: ResNet-1
 write than to run. Here the bytes of numbers are sorted by their place first (HDF5's shuffle), runs
 and frequent bytes alone are looked for, noise is left as it is, and chunks are packed side by
 side. Any HDF5 reader undoes it, and the file is smaller.
+
+The file is made in memory and written in one go: HDF5's library does not survive a disk that is
+full.
 """
 
 import os
 import zlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +32,11 @@ AHEAD = 4  # chunks a worker may be ahead of the file, so that memory stays smal
 
 def write(path: Path, version: str, node: Mapping[str, Any]) -> None:
     """A file of a graph as nir's to_dict() gives it. version: of nir's format."""
-    with h5py.File(path, "w") as file, ThreadPoolExecutor(os.cpu_count()) as workers:
+    held = BytesIO()
+    with h5py.File(held, "w") as file, ThreadPoolExecutor(os.cpu_count()) as workers:
         file.create_dataset("version", data=version, dtype=h5py.string_dtype())
         fill(file.create_group("node"), node, workers)
+    path.write_bytes(held.getbuffer())
 
 
 def fill(group: Any, members: Mapping[str, Any], workers: ThreadPoolExecutor) -> None:

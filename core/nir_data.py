@@ -11,6 +11,7 @@ with its size.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,10 @@ def write(recording: Recording, path: str | Path, dt: float | None) -> None:
         for name, values in getattr(recording, group).items():
             found.setdefault(name, {})[group] = nir.TimeGriddedData(flat(values), dt)
     nodes = {name: nir.NIRNodeData(observables) for name, observables in found.items()}
+    held = BytesIO()  # HDF5's library does not survive a disk that is full
+    nir.write_data(held, nir.NIRGraphData(nodes))
     with written_whole(path) as part:
-        nir.write_data(part, nir.NIRGraphData(nodes))
+        part.write_bytes(held.getbuffer())
 
 
 def flat(values: Numbers) -> Numbers:

@@ -1,6 +1,7 @@
 """Networks in .nir files: nothing lost, nothing guessed, nothing half-written."""
 
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from spikeport.core import hdf5_write, interpreter, store
+from spikeport.core import hdf5_write, interpreter, nir_data, store
 from spikeport.core.arrays import frozen
 from spikeport.core.errors import NetworkError, UnsupportedNode
 from spikeport.core.network import Meaning, Network
 from spikeport.core.nodes import BatchNorm, Conv, Delay, Input, Linear, Neuron, Output
+from spikeport.core.recording import Recording
 from spikeport.core.schedule import compile
 from spikeport.core.store import Stated
 
@@ -322,6 +324,27 @@ def test_write_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Monkey
         store.write(small(dt=1e-4), tmp_path / "a.nir")
     assert (tmp_path / "a.nir").read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.nir"]
+
+
+@pytest.mark.parametrize("room", [0, 3000])
+@pytest.mark.parametrize("what", ["graph", "data", "arrays"])
+def test_a_full_disk_is_one_error_that_names_the_file(tmp_path: Path, what: str, room: int) -> None:
+    """The kernel itself refuses to write on. HDF5's library would not survive that: it is told
+    nothing of the disk."""
+    recording = Recording({"out": np.random.default_rng(0).normal(size=(50, 4, 5))})
+    writes: dict[str, Any] = {
+        "graph": lambda path: store.write(small(), path),
+        "data": lambda path: nir_data.write(recording, path, 1e-3),
+        "arrays": recording.save,
+    }
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))  # Python ignores the signal
+    try:
+        with pytest.raises(OSError, match=r"File too large.*some\.file"):
+            writes[what](tmp_path / "some.file")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("padding", "ok"), [("same", True), ("valid", True), ("reflect", False)])
