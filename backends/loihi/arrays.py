@@ -44,6 +44,17 @@ def cast(x: Array, like: Array) -> Array:
     return x.astype(like.dtype) if is_numpy(x) else x.to(like.dtype)
 
 
+def copied(x: Array) -> Array:
+    """With memory of its own."""
+    return x.copy() if is_numpy(x) else x.clone()
+
+
+def emptied(x: Array, steps: int) -> Array:
+    """Room for so many steps of its kind."""
+    shape = (steps, *x.shape[1:])
+    return np.empty(shape, x.dtype) if is_numpy(x) else x.new_empty(shape)
+
+
 def summed(parts: Sequence[Array]) -> Array:
     """Exact sums of whole numbers, int32, which their bound allows."""
     if is_numpy(parts[0]):

@@ -2,7 +2,8 @@
 
 What an edge brings one step late (all that leaves a synapse of a pipelined network) is shifted
 as a whole. Only where populations hear each other in a loop, the nodes of the loop go step by
-step, with the same sums and kernels on one step.
+step, with the same sums and kernels on one step. Many steps go window after window, so that
+memory does not grow with them but by what is recorded.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -20,7 +21,7 @@ from ...core.network import Network
 from ...core.nodes import Delay, Flatten, Input, Node, Output
 from ...core.recording import stored_once
 from ...core.schedule import compile
-from .arrays import Array, cast, concatenated, fetched, repeated, summed
+from .arrays import Array, cast, concatenated, copied, emptied, fetched, repeated, summed
 from .bounds import fan_in, largest, own_current
 from .layout import inside, outside
 from .loops import parts
@@ -58,15 +59,24 @@ class Chip:
                 self.drives[name] = heard + own_current(node)
 
     def run(
-        self, signals: Mapping[str, Numbers], steps: int, batch: int, record: Collection[str]
+        self,
+        signals: Mapping[str, Numbers],
+        steps: int,
+        batch: int,
+        record: Collection[str],
+        window: int | None = None,
     ) -> tuple[dict[str, Numbers], dict[str, Ran]]:
         """(node -> values [T, B, *shape] for Outputs, population -> what it did) from rest.
 
-        signals: Input -> [T or 1, B, *shape] whole numbers, channels first.
+        signals: Input -> [T or 1, B, *shape] whole numbers, channels first. window: steps that
+        are gone over at once; None: all of them.
         """
-        run = Run(self, signals, steps, batch, set(record))
-        for stage in self.stages:
-            run.stage(stage)
+        run = Run(self, steps, batch, set(record))
+        size = window or steps
+        for start in range(0, steps, size):
+            length = min(size, steps - start)
+            part = {n: x if len(x) == 1 else x[start : start + length] for n, x in signals.items()}
+            run.go(part, start, length)
         return run.outputs, run.kept
 
     @cached_property
@@ -98,22 +108,34 @@ def bound_before(node: ChipSynapse, heard: int) -> int:
 
 
 class Run:
-    """One run of a chip network."""
+    """One run of a chip network, a window of steps after the other."""
 
-    def __init__(
-        self, chip: Chip, signals: Mapping[str, Numbers], steps: int, batch: int, record: set[str]
-    ) -> None:
+    def __init__(self, chip: Chip, steps: int, batch: int, record: set[str]) -> None:
         self.chip = chip
-        self.steps = steps
+        self.total = steps
+        self.steps = 0  # of the window
+        self.start = 0
         self.batch = batch
         self.record = record
         self.outputs: dict[str, Numbers] = {}
         self.kept: dict[str, Ran] = {}
         self.values: dict[str, Array] = {}  # channels last, [T or 1, B, *shape]
-        shapes = chip.program.shapes
-        for name, x in signals.items():
-            self.values[name] = inside(self.put(narrow(x, chip.nodes[name])), shapes[name])
         self.states = {name: p.rest(batch) for name, p in chip.populations.items()}
+        before = chip.program.before
+        self.last = self.before_the_first(tuple({s for late in before.values() for s in late}))
+        self.tails: dict[str, Array] = {}  # delay -> what it has not said yet
+        self.lines: dict[str, DelayLine] = {}  # those within loops
+
+    def go(self, signals: Mapping[str, Numbers], start: int, length: int) -> None:
+        """The steps from `start` on; signals: of these steps."""
+        self.start, self.steps = start, length
+        shapes = self.chip.program.shapes
+        for name, x in signals.items():
+            self.values[name] = inside(self.put(narrow(x, self.chip.nodes[name])), shapes[name])
+        for stage in self.chip.stages:
+            self.stage(stage)
+        if start + length < self.total:
+            self.last = {name: copied(self.values[name][-1:]) for name in self.last}
 
     def put(self, values: Numbers) -> Array:
         """Where the run takes place."""
@@ -134,8 +156,16 @@ class Run:
             self.stepped(names)
         for name in names:
             if isinstance(self.chip.nodes[name], Output):
-                shape = self.chip.program.shapes[name]
-                self.outputs[name] = fetched(outside(self.full(name), shape))
+                self.tell(name, fetched(outside(self.full(name), self.chip.program.shapes[name])))
+
+    def tell(self, name: str, values: Numbers) -> None:
+        """What an Output says in this window."""
+        if self.steps == self.total:
+            self.outputs[name] = values
+            return
+        if name not in self.outputs:
+            self.outputs[name] = np.empty((self.total, *values.shape[1:]), values.dtype)
+        self.outputs[name][self.start : self.start + self.steps] = values
 
     def whole(self, name: str) -> None:
         """One node over all steps."""
@@ -150,47 +180,60 @@ class Run:
     def late(self, name: str) -> Array:
         """What a node said one step ago, over all steps."""
         x = self.full(name)
-        first = cast(self.before_the_first((name,))[name], x)
+        first = cast(self.last[name], x)
         return concatenated([first, x[:-1]])
 
     def heard(self, arrived: list[Array]) -> Array:
         """Several edges into one node are summed, exactly."""
         return arrived[0] if len(arrived) == 1 else summed(arrived)
 
-    def through(self, name: str, node: Node, x: Array, steps: int) -> Array:
-        """What a node makes of what it hears, [T or 1, B, *shape]."""
+    def through(self, name: str, node: Node, x: Array, steps: int, at: int = 0) -> Array:
+        """What a node makes of what it hears, [T or 1, B, *shape], from step `at` of the window."""
         shapes, network = self.chip.program.shapes, self.chip.program.network
         if isinstance(node, ChipSynapse):
             return self.chip.synapses[name].run(x)
         if isinstance(node, ChipNeuron):
-            return self.fire(name, node, x, steps)
+            return self.fire(name, node, x, steps, at)
         if isinstance(node, Flatten):
             before = shapes[network.sources[name][0]]
             return inside(outside(x, before).reshape(*x.shape[:2], *shapes[name]), shapes[name])
         if isinstance(node, Delay):
-            held = self.laid(node, shapes[name])
-            return delayed(repeated(x, self.steps), held)
+            return self.wait(name, node, repeated(x, self.steps))
         return x
 
-    def fire(self, name: str, node: ChipNeuron, x: Array, steps: int) -> Array:
+    def wait(self, name: str, node: Delay, x: Array) -> Array:
+        """A window's signal, late; what is still to come is kept for the next window."""
+        held = self.laid(node, self.chip.program.shapes[name])
+        if name in self.tails:
+            x = concatenated([self.tails[name], x])
+        if self.start + self.steps < self.total:
+            self.tails[name] = copied(x[max(len(x) - node.most, 0) :])
+        return delayed(x, held)[len(x) - self.steps :]
+
+    def fire(self, name: str, node: ChipNeuron, x: Array, steps: int, at: int) -> Array:
         """A population over some steps; what it did is kept if that is wanted."""
         drive = x.reshape(*x.shape[:2], -1)
-        if outgrows(self.chip.drives[name], node.du, self.steps):
+        if outgrows(self.chip.drives[name], node.du, self.total):
             most = int(abs(drive).max()) + own_current(node)
-            hold_current(f"node {name!r} ({node.kind})", most, node.du, self.steps)
+            hold_current(f"node {name!r} ({node.kind})", most, node.du, self.total)
         ran = self.chip.populations[name].run(drive, steps, self.states[name], name in self.record)
         if name in self.record:
-            self.keep(name, ran)
+            self.keep(name, ran, at)
         return ran.spikes.reshape(steps, *x.shape[1:])
 
-    def keep(self, name: str, ran: Ran) -> None:
-        """Add to what is kept of a population."""
-        before = self.kept.get(name)
-        if before is None:
+    def keep(self, name: str, ran: Ran, at: int) -> None:
+        """Keep what a population did from step `at` of the window on."""
+        if len(ran.spikes) == self.total:
             self.kept[name] = ran
             return
-        pairs = ((before.spikes, ran.spikes), (before.u, ran.u), (before.v, ran.v))
-        self.kept[name] = Ran(*(concatenated(p) for p in pairs))
+        parts = (ran.spikes, ran.u, ran.v)
+        if name not in self.kept:
+            self.kept[name] = Ran(*(emptied(part, self.total) for part in parts))
+        kept = self.kept[name]
+        at += self.start
+        for whole, part in zip((kept.spikes, kept.u, kept.v), parts, strict=True):
+            assert whole is not None
+            whole[at : at + len(ran.spikes)] = part
 
     def full(self, name: str) -> Array:
         """A value at every step."""
@@ -203,14 +246,11 @@ class Run:
         """The nodes of a loop, in program order within each step."""
         program = self.chip.program
         inner = set(names)
-        outer = {s for n in names for s in program.before[n]} - inner
-        last = self.before_the_first((*names, *outer))
+        last = self.last
         shapes, nodes = program.shapes, self.chip.nodes
-        lines = {
-            n: DelayLine(self.laid(node, shapes[n]))
-            for n in names
-            if isinstance(node := nodes[n], Delay)
-        }
+        for n in names:
+            if isinstance(node := nodes[n], Delay) and n not in self.lines:
+                self.lines[n] = DelayLine(self.laid(node, shapes[n]))
         found: dict[str, list[Array]] = {n: [] for n in names}
         for t in range(self.steps):
             now: dict[str, Array] = {}
@@ -220,8 +260,9 @@ class Run:
                     last[s] if s in last else self.at(s, t - 1) for s in program.before[name]
                 ]
                 x = self.heard(arrived)
-                line = lines.get(name)
-                now[name] = line(summed([x])) if line else self.through(name, nodes[name], x, 1)
+                line = self.lines.get(name)
+                said = line(summed([x])) if line else self.through(name, nodes[name], x, 1, t)
+                now[name] = said
                 found[name].append(now[name])
             last = now
         for name in names:

@@ -107,14 +107,17 @@ class LoihiSession(HostedSession):
     def samples_at_once(self, steps: int) -> int:
         """Such that a layer's drive and spikes stay in the cache; on a device, that all layers'
         fit its memory."""
-        nodes = self.parts.chip.nodes.values()
+        return max(1, self.sample_steps() // steps)
+
+    def sample_steps(self) -> int:
+        """The same for samples of one step; where one sample has more steps, they go in windows
+        of so many."""
         if self.backend.device is not None:
             shapes = compile(self.parts.chip).shapes.values()
-            return max(
-                1, room(self.backend.device) // (SIGNAL * steps * sum(map(math.prod, shapes)))
-            )
+            return max(1, room(self.backend.device) // (SIGNAL * sum(map(math.prod, shapes))))
+        nodes = self.parts.chip.nodes.values()
         largest = max((math.prod(n.shape) for n in nodes if isinstance(n, ChipNeuron)), default=1)
-        return max(1, CHUNK_BYTES // (largest * steps * 5))
+        return max(1, CHUNK_BYTES // (largest * 5))
 
     def chip_for(self, signals: Mapping[str, Numbers]) -> Chip:
         """The chip's part, for inputs of this size: their bound decides on number types."""
@@ -143,7 +146,9 @@ class LoihiSession(HostedSession):
         """See HostedSession."""
         chip = self.chip_for(signals)
         steps, batch = next(iter(signals.values())).shape[:2]
-        outputs, kept = chip.run(signals, steps, batch, record)
+        outputs, kept = chip.run(
+            signals, steps, batch, record, max(1, self.sample_steps() // batch)
+        )
         found = ChipRun({name: x.astype(np.float64) for name, x in outputs.items()})
 
         def laid(name: str, values: Array | None) -> Numbers:

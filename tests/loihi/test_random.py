@@ -67,6 +67,17 @@ def test_random_graphs_summed_one_way(share: float, monkeypatch: pytest.MonkeyPa
     assert count["equal"] > 90, count
 
 
+@pytest.mark.parametrize(("window", "device"), [(1, None), (3, None), (2, "torch:cpu")])
+def test_random_graphs_in_windows(
+    window: int, device: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few steps at once: states, delays and late edges go on from window to window."""
+    monkeypatch.setattr(engine.LoihiSession, "sample_steps", lambda _: window)
+    monkeypatch.setattr(engine, "chosen", lambda _: device and device.removeprefix("torch:"))
+    count = Counter(hold(seed, "fused") for seed in range(50))
+    assert count["equal"] > 25, count
+
+
 def test_random_graphs_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (sums, threads):
         monkeypatch.setattr(module, "torch_or_none", lambda: None)
