@@ -19,6 +19,13 @@ def frozen(values: ArrayLike) -> Array:
     return array
 
 
+def sealed(values: Array) -> Array:
+    """A float64 array that was just made and that nobody else holds, read-only without a copy."""
+    if values.dtype == np.float64:
+        values.flags.writeable = False
+    return frozen(values)
+
+
 def collapsed_integers(values: ArrayLike) -> NDArray[np.int64]:
     """A read-only int64 array of the values, which must be whole numbers; shape () if all are
     the same."""

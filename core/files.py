@@ -7,6 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def on_disk(path: Path) -> None:
+    """Wait until what was written to a file is where a power cut leaves it."""
+    with path.open("rb") as done:
+        os.fsync(done.fileno())
+
+
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
     """A path to write to; it takes the place of `path` only when the block ends well."""
@@ -17,8 +23,7 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     part = Path(name)
     try:
         yield part
-        with part.open("rb") as done:
-            os.fsync(done.fileno())
+        on_disk(part)
         mask = os.umask(0)
         os.umask(mask)
         part.chmod(0o666 & ~mask)

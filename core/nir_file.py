@@ -11,7 +11,7 @@ import numpy as np
 from . import hdf5_write
 from .annotation import annotation, as_fields, digest, plain
 from .errors import NetworkError
-from .files import written_whole
+from .files import on_disk, written_whole
 from .metadata import KEY
 from .network import Network
 
@@ -21,8 +21,13 @@ Contents = dict[str, Any]  # of a graph, as nir's own to_dict() gives them
 def to_nir(network: Network) -> nir.NIRGraph:
     """The network as a graph of the nir package, metadata included. Not type-checked: nir's own
     check is wrong for kernels that are not square and for groups."""
+    return graph_of(network, as_fields(network))
+
+
+def graph_of(network: Network, found: Mapping[str, tuple[str, dict[str, Any]]]) -> nir.NIRGraph:
+    """The same, its nodes' types and fields given."""
     told = annotation(network).model_copy(update={"digest": digest(network)})
-    nodes = {name: nir_node(kind, fields) for name, (kind, fields) in as_fields(network).items()}
+    nodes = {name: nir_node(kind, fields) for name, (kind, fields) in found.items()}
     return nir.NIRGraph(
         nodes=nodes,
         edges=list(plain(network).edges),
@@ -39,9 +44,25 @@ def nir_node(kind: str, fields: Mapping[str, Any]) -> Any:
 
 
 def contents(network: Network) -> Contents:
-    """What a file of the network holds."""
-    told: Contents = to_nir(network).to_dict()
+    """What a file of the network holds. Not to be changed: its arrays are the network's own."""
+    shared = {
+        name: (kind, {key: Shared.of(value) for key, value in fields.items()})
+        for name, (kind, fields) in as_fields(network).items()
+    }
+    told: Contents = graph_of(network, shared).to_dict()
     return told
+
+
+class Shared(np.ndarray[Any, Any]):
+    """An array that is its own copy: nir makes several of everything on its way to a dictionary."""
+
+    @classmethod
+    def of(cls, value: Any) -> Any:
+        """The same numbers, not copied."""
+        return value.view(cls) if isinstance(value, np.ndarray) else value
+
+    def __deepcopy__(self, memo: dict[int, Any] | None) -> "Shared":
+        return self
 
 
 def write(network: Network, path: str | Path) -> None:
@@ -63,6 +84,7 @@ def write_contents(
     with written_whole(path) as part:
         hdf5_write.write(part, nir_version or nir.version, told)
         if proof is not None:
+            on_disk(part)  # while the proof goes on
             proof()
 
 

@@ -44,7 +44,7 @@ class Node:
         there are none. Looked for once: a node stays the same in many networks."""
         for name in self.arrays:
             values = getattr(self, name)
-            if values is not None and not np.isfinite(values).all():
+            if values is not None and not all_finite(values):
                 return name, int(np.size(values) - np.isfinite(values).sum()), np.size(values)
         return None
 
@@ -60,6 +60,13 @@ class Node:
     def described(self) -> dict[str, Any]:
         """Every field by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+def all_finite(values: Array) -> bool:
+    """Whether no number is NaN or infinite: one that is would show in the sum, which is tried
+    first, since it takes no memory."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
 
 
 @dataclass(frozen=True, eq=False)

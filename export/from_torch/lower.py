@@ -75,7 +75,7 @@ def grown(
 ) -> tuple[nn.Module, Network]:
     """A copy of the module in eval mode, in float64, and its network, not yet held against it; of
     a module of our layers. See `lower`."""
-    whole = copy.deepcopy(model).double().cpu().eval()
+    whole = in_float64(model)
     for name, layer in whole.named_modules():
         if word := instead(layer):
             raise UnsupportedNode(
@@ -97,6 +97,16 @@ def grown(
         trained_digest=trained_digest(model),
     )
     return whole, network
+
+
+def in_float64(model: nn.Module) -> nn.Module:
+    """A copy in eval mode, in float64, on the CPU; its weights are copied once."""
+    memo: dict[int, Any] = {
+        id(p): nn.Parameter(p.detach().to("cpu", torch.float64, copy=True), p.requires_grad)
+        for p in model.parameters()
+        if type(p) is nn.Parameter and p.is_floating_point()
+    }
+    return copy.deepcopy(model, memo).double().cpu().eval()
 
 
 class Builder:

@@ -1,6 +1,7 @@
 """A trained module as a torch.fx graph: neurons and torch's layers are leaves, the rest is
 followed. What cannot be followed is an error that names the operation and its source line."""
 
+import copy
 import linecache
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,21 @@ def traced(model: nn.Module) -> fx.Graph:
 
 
 def shapes(model: nn.Module, graph: fx.Graph, sample: torch.Tensor) -> dict[fx.Node, Shape]:
-    """Shape [*shape] of every value of the graph, for a sample [T, B, *shape]."""
-    return Watch(model, graph, sample).watched()
+    """Shape [*shape] of every value of the graph, for a sample [T, B, *shape]. Nothing is computed
+    where the layers let themselves be run without numbers."""
+    try:
+        return Watch(hollow(model), graph, sample.to("meta")).watched()
+    except Exception:  # whatever a layer needs numbers for; what is really wrong is said below
+        return Watch(model, graph, sample).watched()
+
+
+def hollow(model: nn.Module) -> nn.Module:
+    """A copy whose parameters and buffers have shapes and no numbers."""
+    memo: dict[int, Any] = {
+        id(p): nn.Parameter(p.detach().to("meta"), requires_grad=False) for p in model.parameters()
+    }
+    memo |= {id(b): b.to("meta") for b in model.buffers()}
+    return copy.deepcopy(model, memo)
 
 
 class Watch(fx.Interpreter):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...core.arrays import Array, frozen
+from ...core.arrays import Array, frozen, sealed
 from ...core.network import Network
 from ...core.nodes import Conv, Flatten, Linear, Node
 
@@ -84,7 +84,7 @@ def scaled_outputs(node: Weighted, factor: Array) -> Weighted:
     each = np.broadcast_to(factor, (len(node.weight),))
     weight = node.weight * each.reshape(-1, *(1,) * (node.weight.ndim - 1))
     bias = None if node.bias is None else frozen(node.bias * each)
-    return replace(node, weight=frozen(weight), bias=bias)
+    return replace(node, weight=sealed(weight), bias=bias)
 
 
 def scaled_inputs(node: Weighted, factor: Array) -> Weighted:
@@ -92,11 +92,11 @@ def scaled_inputs(node: Weighted, factor: Array) -> Weighted:
     after the other, each as one block of its columns."""
     if isinstance(node, Linear):
         each = np.repeat(factor, node.weight.shape[1] // len(factor))
-        return replace(node, weight=frozen(node.weight * each))
+        return replace(node, weight=sealed(node.weight * each))
     per_group = factor.reshape(node.groups, -1)  # [groups, in / groups]
     each = np.repeat(per_group, len(node.weight) // node.groups, axis=0)  # [out, in / groups]
     space = (1,) * (node.weight.ndim - 2)
-    return replace(node, weight=frozen(node.weight * each.reshape(*each.shape, *space)))
+    return replace(node, weight=sealed(node.weight * each.reshape(*each.shape, *space)))
 
 
 def shifted_outputs(node: Weighted, shift: Array) -> Weighted:

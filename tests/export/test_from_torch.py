@@ -12,9 +12,32 @@ from spikeport.core.errors import SpikeportError, UnsupportedNode
 from spikeport.core.network import Network
 from spikeport.core.schedule import compile
 from spikeport.export.from_torch import lower
+from spikeport.export.from_torch.trace import hollow, shapes, traced
 from spikeport.trainer import layers, norms
 from spikeport.trainer.evaluate import run_recorded
 from spikeport.trainer.neurons import IF, LIF, CubaLIF
+
+
+class Measured(layers.Linear):
+    """Looks at its numbers."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input) * (2.0 if float(self.weight.detach().sum()) > 1e9 else 1.0)
+
+
+def test_shapes_are_found_without_numbers() -> None:
+    model = nn.Sequential(layers.Conv2d(1, 4, 3), LIF(0.5), layers.Flatten(), layers.Linear(64, 5))
+    nowhere = hollow(model)
+    assert {v.device.type for v in nowhere.state_dict().values()} == {"meta"}
+    assert {v.device.type for v in model.state_dict().values()} == {"cpu"}
+    graph = traced(model)
+    found = shapes(nowhere, graph, torch.zeros(1, 1, 1, 6, 6, device="meta"))
+    assert list(found.values()) == [(1, 6, 6), (4, 4, 4), (4, 4, 4), (64,), (5,), (5,)]
+    assert shapes(model, graph, torch.zeros(1, 1, 1, 6, 6)) == found
+
+
+def test_a_layer_that_needs_numbers_gets_them() -> None:
+    agree(nn.Sequential(Measured(6, 8), LIF(0.5), layers.Linear(8, 3)), (6,))
 
 
 @pytest.fixture(autouse=True)

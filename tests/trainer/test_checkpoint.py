@@ -47,6 +47,34 @@ def test_there_and_back(tmp_path: Path, overrides: tuple[str, ...]) -> None:
     assert [p.name for p in (tmp_path / "a").iterdir()] == ["x.ckpt"]
 
 
+@pytest.mark.parametrize(
+    "model",
+    ["conv", "conv', start = 'xavier", "conv', norm = 'wn", "recurrent"],
+)
+def test_reading_draws_no_weights(tmp_path: Path, model: str) -> None:
+    """All of them come from the file, bit for bit."""
+    config = parse("", overrides=[f"model={{name = '{model}'}}"])
+    trained = Trained(build(config.model, (1, 8, 8), 4), config, {}, (1, 8, 8), 4)
+    checkpoint.save(tmp_path / "x.ckpt", trained)
+    before = torch.random.get_rng_state()
+    again = checkpoint.load(tmp_path / "x.ckpt")
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert trained_digest(again.model) == trained_digest(trained.model)
+    x = torch.rand(3, 2, 1, 8, 8)
+    assert torch.equal(again.model(x), trained.model.eval()(x))
+
+
+def test_a_weight_that_the_file_lacks(tmp_path: Path) -> None:
+    """It is missed, and nothing undrawn is handed out."""
+    checkpoint.save(tmp_path / "x.ckpt", made())
+    content = torch.load(tmp_path / "x.ckpt", weights_only=True)
+    name = next(name for name in content["model"] if name.endswith("weight"))
+    del content["model"][name]
+    torch.save(content, tmp_path / "x.ckpt")
+    with pytest.raises(CheckpointError, match=f"Missing key.*{name}"):
+        checkpoint.load(tmp_path / "x.ckpt")
+
+
 def test_float64_weights_stay_float64(tmp_path: Path) -> None:
     trained = made()
     double = replace(trained, model=trained.model.double())
