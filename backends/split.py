@@ -8,6 +8,7 @@ name of the node that it comes from.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from ..core.chip_delays import hold_delays
 from ..core.chip_nodes import ChipNeuron, ChipSynapse, ToChip
 from ..core.errors import UnsupportedNode
 from ..core.network import Edge, Network
@@ -57,6 +58,7 @@ class Splitter:
                 "nothing in this network is in the chip's integers; quantise it first"
             )
         entering = [n for n in self.network.named(ToChip) if self.targets_chip(n)]
+        hold_delays(self.network, self.chip)
         after = self.after_nodes()
         leaving = [n for n in after if self.is_chip(n)]
         if not leaving:

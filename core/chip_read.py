@@ -41,6 +41,12 @@ def requantised(plain: Network, told: ChipMetadata) -> Network:
                 f"metadata says that a current enters from {entry.source!r} at {entry.target!r}, "
                 "and the graph has no such edge"
             )
+        if target.scale.ndim == 0 and target.scale not in (1.0, entry.scale):  # 1: none was told
+            raise NetworkError(
+                f"node {entry.target!r}: the current from {entry.source!r} enters at a scale of "
+                f"{entry.scale!r}, and the population's is {float(target.scale)!r}: the file was "
+                "changed after it was quantised"
+            )
         nodes[entry.name] = ToChip(target.shape, entry.scale)
         edges.remove((entry.source, entry.target))
         edges += [(entry.source, entry.name), (entry.name, entry.target)]

@@ -60,7 +60,7 @@ class Metadata(Section):
     """The whole annotation of a graph."""
 
     schema_version: Literal[1] = Field(1, alias="schema")
-    dt: float | None = None  # seconds
+    dt: FiniteFloat | None = None  # seconds
     integrator: Literal["forward_euler", "exponential"] = "forward_euler"
     cuba_current: Literal["new", "old"] = "new"
     if_r: Literal["step", "ode"] | None = None

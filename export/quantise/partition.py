@@ -7,6 +7,7 @@ encoder) and all that comes after the last one (the readout).
 
 from dataclasses import dataclass
 
+from ...core.chip_delays import hold_delays
 from ...core.errors import QuantisationError
 from ...core.network import Network
 from ...core.nodes import Conv, Delay, Flatten, Input, Linear, Neuron, SumPool2d
@@ -27,7 +28,8 @@ class Partition:
 
 
 def partition(network: Network) -> Partition:
-    """Split the network; QuantisationError names a node that belongs to neither side."""
+    """Split the network; QuantisationError names a node that belongs to neither side, or a delay
+    that the chip does not hold."""
     populations = network.spiking
     leads = leading_to(network, populations)
     signal = contents(network)
@@ -68,6 +70,7 @@ def partition(network: Network) -> Partition:
             raise QuantisationError(
                 f"{source!r} sends analogue values into {target!r}, which is on the chip"
             )
+    hold_delays(network, carriers)
     return Partition(populations, tuple(synapses), tuple(carriers), entries)
 
 

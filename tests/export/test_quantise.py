@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from spikeport.backends.conformance import Case, make
+from spikeport.backends.split import split
 from spikeport.core import interpreter, loihi
 from spikeport.core.arrays import frozen
 from spikeport.core.chip_nodes import ChipNeuron, ChipSynapse, ToChip
 from spikeport.core.errors import DataError, QuantisationError
 from spikeport.core.network import Meaning, Network
-from spikeport.core.nodes import Input, Linear, Neuron, Node, Output
-from spikeport.core.schedule import compile
+from spikeport.core.nodes import Delay, Input, Linear, Neuron, Node, Output
+from spikeport.core.schedule import Program, compile
 from spikeport.export.passes.base import run_passes
 from spikeport.export.passes.lower_pooling import AvgToSum, MaxPoolToSpikes, MergePools
 from spikeport.export.quantise import Options, Quantise
@@ -136,6 +137,28 @@ def test_a_percentile_of_a_sparse_layer() -> None:
         dense_layer(weight)
     )
     assert made.chosen["lif"].clipped_weights <= 1 and made.chosen["lif"].flipped < 0.01
+
+
+@pytest.mark.parametrize(("steps", "fits"), [(63, True), (64, False), (np.arange(60, 66), False)])
+def test_a_delay_that_the_chip_does_not_hold(steps: Any, fits: bool) -> None:
+    """Six bits, whoever asks; but the host may hold an input back as long as it likes."""
+    size = 6
+    synapse = ChipSynapse(Linear(np.full((size, size), 2)))
+    population = ChipNeuron((size,), np.array(4095), np.array(0), np.array(5), np.array(0))
+    late = {"late": Delay(steps), "w": synapse, "other": population, "out": Output((size,))}
+
+    def chain(nodes: dict[str, Node]) -> Program:
+        names = list(nodes)
+        return compile(Network(nodes, tuple(zip(names, names[1:], strict=False))))
+
+    enters: dict[str, Node] = {"in": Input((size,), "spikes")}
+    split(chain({**enters, **late}))
+    program = chain({**enters, "v": synapse, "one": population, **late})
+    if fits:
+        split(program)
+        return
+    with pytest.raises(QuantisationError, match="'late': delay is 6[45], which needs 7 bits"):
+        split(program)
 
 
 def test_a_network_without_neurons() -> None:

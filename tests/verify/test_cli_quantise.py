@@ -190,6 +190,9 @@ def test_options(home: Path) -> None:
     refused("quantise", "int.nir", *QUANTISE[:4], cwd=home, says="in the chip's integers already")
     words = "run real.nir --backend loihi --input x.npy --out no.npz".split()
     refused(*words, *MEANS, cwd=home, says="--calibrate")
+    words = "run int.nir --backend loihi --input x.npy --calibrate x.npy --out no.npz".split()
+    refused(*words, cwd=home, says="int.nir holds integers")
+    words[1] = "real.nir"
     refused(*words, "--device", "gpu", cwd=home, says="cpu, cuda, cuda:N, auto or torch:cpu")
 
 
@@ -249,6 +252,12 @@ def test_integer_files_changed_by_hand(home: Path) -> None:
     def gone(file: Any, told: Any) -> None:
         del told["chip"]["neurons"]["lif2"]
 
+    def scaled_current(file: Any, told: Any) -> None:
+        told["chip"]["entries"][0]["scale"] *= 2
+
+    def endless(file: Any, told: Any) -> None:
+        told["dt"] = float("inf")
+
     cases = {
         "off.nir": (off_grid, "'fc2'"),
         "odd.nir": (odd, "weight 3 is not on the chip's grid: 8 bits"),
@@ -266,6 +275,8 @@ def test_integer_files_changed_by_hand(home: Path) -> None:
         "ragged.nir": (beyond("du", [[1], [2, 3]]), "other than whole numbers"),
         "large.nir": (beyond("du", 10**30), "other than whole numbers"),
         "drift.nir": (beyond("bias_mant", 1), "node 'lif2': bias and the integers"),
+        "current.nir": (scaled_current, "node 'lif1': the current from 'fc1' enters at a scale"),
+        "dt.nir": (endless, "metadata key 'dt'"),
     }
     at = "--backend loihi --input x.npy --out no.npz".split()
     for name, (edit, says) in cases.items():

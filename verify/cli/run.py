@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ...core.errors import ConfigError
 from .base import Json, Out, fresh, say, tell
 from .files import (
     BackEdge,
@@ -64,6 +65,8 @@ def run(
     )
     inputs = checked_inputs(network, named_arrays(input_, network))
     calibration = None
+    if calibrate and network.number_format == "loihi":
+        raise ConfigError(f"--calibrate: {model} holds integers, chosen when it was quantised")
     if calibrate:
         calibration = checked_inputs(network, named_arrays(calibrate, network))
     prepared = prepare(network, engine.capabilities(), calibration, run=by_emulator())
