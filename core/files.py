@@ -1,10 +1,13 @@
 """Files are written whole or not at all."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no room, for one reason or another
 
 
 def on_disk(path: Path) -> None:

@@ -96,10 +96,11 @@ def save(path: Path, trained: Trained) -> None:
     if trained.start is not None:
         content["start"] = trained.start.to_tensors()
     try:
-        with written_whole(path) as part:
-            torch.save(content, part)
+        with written_whole(path) as part, part.open("wb") as file:
+            torch.save(content, file)
     except (OSError, RuntimeError) as error:  # torch's writer turns the first into the second
-        reason = " ".join(str(error).split())[:200]
+        inner = error.__context__ if isinstance(error.__context__, OSError) else error
+        reason = " ".join(str(getattr(inner, "strerror", None) or inner).split())[:200]
         left = f"{path} is as it was before" if path.exists() else "nothing of it is left"
         raise CheckpointError(
             f"{path} cannot be written: {reason}; {left}. Make room and resume"

@@ -1,17 +1,15 @@
 """The folder of a run: whose it is, and what it was begun with."""
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import ConfigError, TrainingError
-from ..core.files import written_whole
+from ..core.files import FULL, written_whole
 from ..core.settings import TrainConfig
 
 RESULTS = ("last.ckpt", "best.ckpt", "metrics.json")
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no room, for one reason or another
 
 
 def claim(config: TrainConfig, out: Path, resume: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 import typer
 
 from ...core.errors import ConfigError, SpikeportError
+from ...core.files import FULL
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,7 +55,9 @@ def verb(does: Callable[P, R]) -> Callable[P, R]:
         except BrokenPipeError:
             raise
         except OSError as error:
-            say(f"spikeport: {error.strerror or error}: {error.filename or ''}".rstrip(": "))
+            told = f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
+            room = "; make room, or write elsewhere" if error.errno in FULL else ""
+            say(f"spikeport: {' '.join(told.split())}{room}")
         except MemoryError:
             say(NO_MEMORY)
         except RuntimeError as error:
