@@ -1,5 +1,6 @@
 """The processes of a run, as Lightning Fabric starts them."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ def processes(config: TrainConfig, out: Path) -> Fabric:
             f"train.batch is {config.train.batch} for {count} processes; give a multiple"
         )
     try:
+        warnings.filterwarnings("ignore", "You passed .* AMP with fp16")  # refused below
         fabric = Fabric(
             accelerator=config.run.accelerator,
             devices=config.run.devices,
@@ -33,6 +35,11 @@ def processes(config: TrainConfig, out: Path) -> Fabric:
     except (ValueError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"the settings under [run] cannot be met here: {reason}") from error
+    if config.run.precision == "16-mixed" and fabric.device.type == "cpu":
+        raise ConfigError(
+            "run.precision is '16-mixed', which a CPU does not have; take 'bf16-mixed', or train "
+            "on a GPU"
+        )
     fabric.launch()
     return fabric
 

@@ -277,9 +277,17 @@ def refuse_unlike(name: str, node: Neuron) -> None:
             "spikeport.trainer.approximate, which says what that costs"
         )
     if node.v_reset.any():
-        raise QuantisationError(f"node {name!r}: resets to a value other than 0, the chip to 0")
+        raise QuantisationError(
+            f"node {name!r}: resets to a value other than 0, such as "
+            f"{node.v_reset[node.v_reset != 0].flat[0]:.4g}, the chip to 0; train with v_reset=0"
+        )
     if node.reset_amount is not None:
-        raise QuantisationError(f"node {name!r}: subtracts something other than its threshold")
+        assert node.threshold is not None  # it spikes
+        raise QuantisationError(
+            f"node {name!r}: subtracts something other than its threshold: "
+            f"{np.max(node.reset_amount):.4g}, not {np.max(node.threshold):.4g}, and the chip has "
+            "one number for both; train with test_first=false, or an SRM with scale_ref=1"
+        )
     if node.memoryless:
         raise QuantisationError(f"node {name!r} (Threshold) has no counterpart on the chip")
     if node.compare == ">=":

@@ -283,7 +283,7 @@ def changed(network: Network, name: str, **fields: Any) -> Network:
     [
         ({"compare": ">="}, "node '2': fires at >= its threshold"),
         ({"threshold": frozen(np.linspace(0.5, 1.5, 14))}, "node '2': threshold differs"),
-        ({"threshold": None}, "node '2': LI cannot be trained on"),
+        ({"threshold": None}, "node '2': a LI is not fine-tuned"),
     ],
 )
 def test_neurons_that_cannot_be_trained_are_named(fields: Any, words: str) -> None:
@@ -294,11 +294,11 @@ def test_neurons_that_cannot_be_trained_are_named(fields: Any, words: str) -> No
 @pytest.mark.parametrize(
     "case, words",
     [
-        ("max_pool", "node '.*': MaxPool2d cannot be trained on"),
+        ("max_pool", "node '.*': a MaxPool2d is not fine-tuned"),
         ("two_synapse_loop", "lies in a loop with .*; only loops from a population"),
         ("loop_nothing_at_t0", "has a bias that its loop does not carry"),
         ("several_ports", "one Input and one Output"),
-        ("delay", "node '.*': Delay cannot be trained on"),
+        ("delay", "node '.*': a Delay is not fine-tuned"),
         ("pipelined_chain", "timing is 'pipelined'"),
     ],
 )

@@ -384,7 +384,7 @@ LISTS = {"train": np.arange(4), "validation": np.arange(4, 6), "test": np.arange
         ({"x": X, "y": Y - 1}, "labels run from -1"),
         ({"x": X, "y": Y * 1000}, "a label is 1000, and there are 10 samples"),
         ({"x": X * np.nan, "y": Y}, "not finite"),
-        ({"x": np.array(["a"] * 10), "y": Y}, "numbers are meant"),
+        ({"x": np.array(["a"] * 10), "y": Y}, "real numbers are meant"),
         ({"x": X[:0], "y": Y[:0]}, "five are the least"),
         ({"x": X[:, 0], "y": Y}, r"\[N, \.\.\.\] is meant"),
         ({"x": X, "y": Y, "train": LISTS["train"]}, "none named 'validation'"),
@@ -404,9 +404,12 @@ def test_npz_that_is_none(tmp_path: Path) -> None:
         data.load(str(path))
     np.savez(path, x=X, y=Y)
     whole = path.read_bytes()
-    for content in (whole[:100], b"", b"hello", whole[: len(whole) // 2]):
+    array = tmp_path / "x.npy"
+    np.save(array, X)
+    cut = whole[:100], b"", b"hello", whole[: len(whole) // 2]
+    for content in (*cut, array.read_bytes()):
         path.write_bytes(content)
-        with pytest.raises(DataError, match="cannot be read"):
+        with pytest.raises(DataError, match="is not an .npz file, or is cut short; save it with"):
             data.load(str(path))
     np.savez(path, x=np.array([{}] * 10), y=Y)  # objects need pickle, which runs code
     with pytest.raises(DataError, match="cannot be read"):

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from spikeport.core.config import parse
+from spikeport.core.errors import ConfigError
 from spikeport.trainer import checkpoint
 from spikeport.trainer.data import DataSet
 from spikeport.trainer.loop import fit
@@ -44,3 +45,12 @@ def test_trains_and_keeps_its_weights(precision: str, blobs: DataSet, tmp_path: 
     kept = checkpoint.load(tmp_path / "run" / "best.ckpt").model.state_dict()
     assert {v.dtype for n, v in kept.items() if v.is_floating_point()} == {wanted}
     assert (torch.bfloat16 in seen) is (precision == "bf16-mixed")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU has float16")
+def test_a_cpu_without_float16_is_told(
+    blobs: DataSet, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    with pytest.raises(ConfigError, match="'16-mixed', which a CPU does not have; take 'bf16-"):
+        fit(parse(TEXT.format("16-mixed")), tmp_path / "run", dataset=blobs)
+    assert not any("AMP" in str(warning.message) for warning in recwarn)

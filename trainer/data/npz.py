@@ -5,6 +5,7 @@ y        [N], whole numbers from 0, less than N
 train, validation, test    indices, all three or none (then 60 : 20 : 20, stratified)
 """
 
+import zipfile
 from pathlib import Path
 from typing import Literal
 
@@ -69,9 +70,11 @@ def check_said(found: DataSet, settings: Data) -> None:
 
 def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     try:
+        if path.is_file() and not zipfile.is_zipfile(path):  # numpy's words advise to run pickles
+            raise DataError(
+                f"{path} is not an .npz file, or is cut short; save it with numpy.savez(x=, y=)"
+            )
         with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} is not an .npz file; save it with numpy.savez(x=, y=)")
             return {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise DataError(f"there is no data file {path}") from None
@@ -83,7 +86,9 @@ def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
 
 def _numbers(path: Path, name: str, array: NDArray[np.generic]) -> NDArray[np.float32]:
     if array.dtype.kind not in "buif" or not array.ndim:
-        raise DataError(f"{path}: {name} is {array.dtype} {list(array.shape)}; numbers are meant")
+        raise DataError(
+            f"{path}: {name} is {array.dtype} {list(array.shape)}; real numbers are meant"
+        )
     return np.array(array, np.float32)
 
 

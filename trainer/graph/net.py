@@ -96,7 +96,11 @@ class GraphNet(nn.Module):
                 self.put(name, Map(node, trained, exactly=self.hosts(name)))
                 return heard
             case _:
-                raise UnsupportedNode(f"{node.kind} cannot be trained on")
+                raise UnsupportedNode(
+                    f"a {node.kind} is not fine-tuned: what is are IF, LIF and CubaLIF in one "
+                    "step, and layers and pools between them; train such a model from its start, "
+                    "and quantise it after training"
+                )
 
     def hosts(self, name: str) -> bool:
         """Whether the node computes on the host beside a chip. A Flatten changes no number."""

@@ -30,7 +30,10 @@ class RealPopulation(Spiking):
         self.surrogate = surrogate
         self.detach_reset = detach_reset
         if node.compare != ">":
-            raise UnsupportedNode(f"fires at {node.compare} its threshold; training fires at >")
+            raise UnsupportedNode(
+                f"fires at {node.compare} its threshold, and fine-tuning fires at >; "
+                "train with model.neuron.compare='>'"
+            )
         for name in node.arrays:
             if (values := getattr(node, name)) is not None and values.ndim:
                 raise UnsupportedNode(f"{name} differs from neuron to neuron; give one number")
