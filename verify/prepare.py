@@ -9,8 +9,10 @@ from ..core.arrays import Numbers
 from ..core.errors import QuantisationError
 from ..core.network import Network
 from ..export.passes.base import Pass, PassRecord, run_passes
+from ..export.passes.conv_to_dense import ConvToDense
 from ..export.passes.fold_gain import FoldGain
 from ..export.passes.fold_norms import FoldNorms
+from ..export.passes.fold_scale import FoldScale
 from ..export.passes.identity_synapses import IdentitySynapses
 from ..export.passes.lower_pooling import AvgToSum, MaxPoolToSpikes, MergePools, PoolsToConv
 from ..export.passes.move_bias import BiasToSynapse, QuietBackEdges
@@ -74,6 +76,11 @@ def passes_for(network: Network, able: Capabilities) -> tuple[Pass, ...]:
         passes.append(PoolsToConv(missing))
     if not able.pool_padding:
         passes.append(PoolsToConv(only_padded=True))
+    convs = tuple(kind for kind in ("Conv1d", "Conv2d") if kind not in able.nodes)
+    if convs:
+        passes.append(ConvToDense(convs))
+    if not scale or able.number_format == "loihi":
+        passes.append(FoldScale())
     chip = able.number_format == "loihi"  # whose registers have no gain, whatever the host has
     fold = FoldGain("one", "one") if chip else FoldGain(able.gain, able.cuba_gain, scale)
     if not scale and not chip:

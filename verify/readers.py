@@ -138,6 +138,15 @@ def written_for(network: Network, reader: Importer) -> Network:
             f"--for {reader.name}: {reader.title}'s importer would run another network: "
             f"{complaint.replace('this engine', 'what it reads right')}. It {reader.changes}"
         )
+    for name in network.outputs:
+        old, new = (n.nodes[name].described()["shape"] for n in (network, made))
+        if old != new:
+            lacks = " or ".join(sorted({"Conv1d", "Conv2d"} - reader.able.nodes))
+            raise UnsupportedNode(
+                f"--for {reader.name}: {reader.title}'s importer reads no {lacks}, and as dense "
+                f"layers they would give Output {name!r} as {list(new)}, not {list(old)}; put a "
+                "Flatten before it"
+            )
     made = in_order(made, reader)
     edges_for(made, reader)
     return made

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from ..core.arrays import Numbers
 from ..core.network import Network
-from ..core.nodes import Neuron
+from ..core.nodes import Neuron, Node
 from ..core.recording import Recording
 
 
@@ -17,7 +18,11 @@ def as_original(
     keeps its own name. header: what else there is to say of the run."""
 
     def named(group: Mapping[str, Numbers]) -> dict[str, Numbers]:
-        return {lowered.original(name) or name: values for name, values in group.items()}
+        names = {name: lowered.original(name) or name for name in group}
+        return {
+            names[n]: in_given_shape(values, given.nodes.get(names[n]))
+            for n, values in group.items()
+        }
 
     currents = {
         name: in_given_units(values, given.nodes.get(name), lowered.nodes.get(name))
@@ -25,11 +30,19 @@ def as_original(
     }
     return replace(
         recording,
+        outputs=named(recording.outputs),
         spikes=named(recording.spikes),
         v=named(recording.v),
         u=named(currents),
         header={**recording.header, **header},
     )
+
+
+def in_given_shape(values: Numbers, given: Node | None) -> Numbers:
+    """[T, B, *shape] of a node that a pass made flat."""
+    shape = getattr(given, "shape", values.shape[2:])
+    same = values[:1, :1].size == prod(shape)
+    return values.reshape(*values.shape[:2], *shape) if same else values
 
 
 def in_given_units(u: Numbers, given: object, lowered: object) -> Numbers:

@@ -23,6 +23,7 @@ from .counts import Counter, LayerCounts
 from .emulated import by_emulator
 from .prepare import Prepared, prepare
 from .refusals import Refusal, Refusals
+from .rename import in_given_shape
 from .roots import Roots, find_roots
 
 Batch = tuple[Numbers, Numbers | None]  # x [T, B, *shape], labels [B]
@@ -296,7 +297,7 @@ def advance(
     run.seconds += time.perf_counter() - start
     run.header = got.header
     named = {lowered.original(n): s for n, s in got.spikes.items()}
-    theirs = {name: named[name] for name in run.tally.order}
+    theirs = {n: in_given_shape(named[n], network.nodes.get(n)) for n in run.tally.order}
     readout = network.meaning.readout
     logits = read_out(output, readout), read_out(got.outputs[leaves], readout)
     differs = run.tally.take(spikes, theirs, logits, labels)

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from ...core import interpreter
-from ...core.arrays import Array
+from ...core.arrays import Array, Numbers
 from ...core.errors import PassError, SpikeportError
 from ...core.network import Network
 from ...core.nodes import Input
@@ -122,12 +122,17 @@ def probe(network: Network) -> Recording:
     return interpreter.run(compile(network), inputs, ("all",))
 
 
+def in_shape(values: Numbers, wanted: Numbers) -> Numbers:
+    """The values in the axes of others, where a pass made what they came from flat."""
+    return values.reshape(wanted.shape) if values.size == wanted.size else values
+
+
 def same_spikes(network: Network, before: Recording, after: Recording) -> int:
     """How many spikes the probe had; PassError where one moved or an output changed."""
     for name, spikes in before.spikes.items():
         if name not in after.spikes:
             raise PassError(f"neuron layer {name!r} is gone")
-        wrong = np.argwhere(spikes != after.spikes[name])
+        wrong = np.argwhere(spikes != in_shape(after.spikes[name], spikes))
         if len(wrong):
             t, sample, *where = wrong[0].tolist()
             raise PassError(
@@ -135,7 +140,8 @@ def same_spikes(network: Network, before: Recording, after: Recording) -> int:
                 f"sample {sample}, neuron {where}"
             )
     for name, values in before.outputs.items():
-        apart = np.abs(values - after.outputs[name]) > 1e-9 * np.maximum(1, np.abs(values))
+        apart = np.abs(values - in_shape(after.outputs[name], values))
+        apart = apart > 1e-9 * np.maximum(1, np.abs(values))
         if apart.any():
             raise PassError(f"output {name!r} changed on the probe")
     return sum(int(spikes.sum()) for spikes in before.spikes.values())

@@ -35,7 +35,6 @@ REFUSED = {  # tests/conformance holds the refusals
     "fires_at_threshold",
     "loop_nothing_at_t0",
     "conv_loop_nothing_at_t0",
-    "scale_of_spikes",
     "threshold",
     "leaky_then_threshold",
     "delay_of_sums",
