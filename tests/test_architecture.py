@@ -89,3 +89,14 @@ def test_wheel_lists_every_folder() -> None:
     listed = set(project["tool"]["setuptools"]["packages"])
     there = {".".join(("spikeport", *p.parent.parts)) for p in FILES if p.name == "__init__.py"}
     assert listed == there | {"spikeport", "spikeport.examples"}
+
+
+@pytest.mark.parametrize("wing", MAY_IMPORT)
+def test_the_plan_names_every_file_of_a_wing(wing: str) -> None:
+    """Folders have rows of their own; what stands beside them is named by file."""
+    plan = (ROOT / "docs" / "architecture.md").read_text()
+    files = {p.name for p in FILES if p.parent == Path(wing) and not p.name.startswith("__")}
+    named = (f"`{wing}/{name}`" in plan or f"`{name}`" in plan for name in sorted(files))
+    assert [name for name, is_so in zip(sorted(files), named, strict=True) if not is_so] == []
+    folders = {p.parts[1] for p in FILES if p.parts[0] == wing and len(p.parts) > 2}
+    assert [f for f in sorted(folders) if f"`{f}/" not in plan and f"{wing}/{f}/" not in plan] == []
