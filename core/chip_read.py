@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, Numbers, frozen
+from .arrays import Array, Numbers, Shape, frozen
 from .chip_nodes import ChipNeuron, ChipSynapse, ToChip
 from .chip_store import (
     ChipMetadata,
@@ -122,7 +122,8 @@ def chip_synapse(name: str, node: Node | None, told: SynapseIntegers) -> ChipSyn
     if isinstance(node, SumPool2d):
         inner: Node = node
     elif isinstance(node, Linear | Conv):
-        unit = scale_of(name, told.scale, len(node.weight)) / 2.0**told.weight_exp
+        unit = scale_of(name, told.scale, (len(node.weight),), "output channels")
+        unit = unit / 2.0**told.weight_exp
         bias = None
         if told.bias and node.bias is not None:
             bias = whole(name, "bias", node.bias * unit)
@@ -137,13 +138,17 @@ def chip_synapse(name: str, node: Node | None, told: SynapseIntegers) -> ChipSyn
         raise type(error)(f"node {name!r}: {error}") from None
 
 
-def scale_of(name: str, scale: float | list[float], outputs: int) -> Array:
-    """A synapse's scale; NetworkError unless it is positive, one number or one an output."""
-    values = frozen(scale)
-    if values.shape not in ((), (outputs,)) or not (values > 0).all() or np.isinf(values).any():
+def scale_of(name: str, scale: float | list[Any], shape: Shape, what: str) -> Array:
+    """A scale in the metadata; NetworkError unless it is positive, one number or one for each of
+    `shape`, which are called `what`."""
+    try:
+        values = frozen(scale)
+    except (ValueError, TypeError, OverflowError):
+        values = np.zeros(0)
+    if values.shape not in ((), shape) or not ((values > 0) & (values < np.inf)).all():
         raise NetworkError(
             f"node {name!r}: its scale in the metadata must be one positive number, or one for "
-            f"each of its {outputs} output channels"
+            f"each of its {' x '.join(map(str, shape))} {what}"
         )
     return values
 
@@ -165,6 +170,7 @@ def chip_neuron(name: str, node: Node | None, told: NeuronIntegers) -> ChipNeuro
     """Registers from the metadata; the graph's neuron gives shape and reset."""
     if not isinstance(node, Neuron):
         raise NetworkError(f"metadata says that {name!r} is a chip population; the graph has none")
+    scale = scale_of(name, told.scale, node.shape, "neurons")
     try:
         return ChipNeuron(
             node.shape,
@@ -176,13 +182,11 @@ def chip_neuron(name: str, node: Node | None, told: NeuronIntegers) -> ChipNeuro
             None if told.current is None else registers(told.current),
             node.reset,
             node.refractory,
-            frozen(told.scale),
+            scale,
             told.simulator_only,
         )
     except SpikeportError as error:
         raise type(error)(f"node {name!r}: {error}") from None
-    except (ValueError, TypeError) as error:
-        raise NetworkError(f"node {name!r}: its scale in the metadata: {error}") from None
 
 
 def registers(values: Whole) -> Numbers:

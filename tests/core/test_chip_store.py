@@ -158,7 +158,18 @@ def test_weights_of_any_scale_come_back(tmp_path: Path) -> None:
 def test_a_scale_that_is_none() -> None:
     """One positive number, or one for each output channel."""
     with pytest.raises(NetworkError, match=r"'fc'.*one for each of its 3 output channels"):
-        scale_of("fc", [1.0, 2.0], 3)
-    for wrong in (0.0, -1.0, float("nan"), float("inf")):
-        with pytest.raises(NetworkError, match="positive"):
-            scale_of("fc", wrong, 3)
+        scale_of("fc", [1.0, 2.0], (3,), "output channels")
+    with pytest.raises(NetworkError, match=r"'lif'.*one for each of its 3 x 4 neurons"):
+        scale_of("lif", [[1.0, 2.0]], (3, 4), "neurons")
+    for wrong in (
+        0.0,
+        -1.0,
+        float("nan"),
+        float("inf"),
+        10**400,
+        [],
+        [1.0, [2.0]],
+        [1, 10**400, 1],
+    ):
+        with pytest.raises(NetworkError, match="one positive number"):
+            scale_of("fc", wrong, (3,), "output channels")

@@ -275,6 +275,8 @@ def test_integer_files_changed_by_hand(home: Path) -> None:
         "ragged.nir": (beyond("du", [[1], [2, 3]]), "other than whole numbers"),
         "large.nir": (beyond("du", 10**30), "other than whole numbers"),
         "drift.nir": (beyond("bias_mant", 1), "node 'lif2': bias and the integers"),
+        "scale.nir": (beyond("scale", [1, 2]), "node 'lif2': its scale in the metadata"),
+        "huge.nir": (beyond("scale", [1, 10**400, 1, 1, 1]), "node 'lif2': its scale in the"),
         "current.nir": (scaled_current, "node 'lif1': the current from 'fc1' enters at a scale"),
         "dt.nir": (endless, "metadata key 'dt'"),
     }
