@@ -66,6 +66,7 @@ class Dataset:
         values = np.zeros(self.shape, self.dtype)
         if values.size:
             self.id.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+        values.flags.writeable = False  # whoever keeps it need not copy it
         return values[()]
 
 
