@@ -38,7 +38,7 @@ from .machine import seed_all, settled
 from .monitor import Tell, progress
 from .norms import data_dependent_start
 from .optimiser import learning_rate, optimiser
-from .processes import among_others, processes, together
+from .processes import among_others, check_precision, processes, together
 from .regularisers import listening, regularised
 from .segments import segmented
 from .spiking import heard_in_time
@@ -116,6 +116,7 @@ class Run:
         seed_all(config.seed)
         net = checkpoint.fresh(config, dataset.shape, dataset.classes, begun)
         check_fit(net, fabric.device.type, dataset, config)
+        check_precision(fabric, config)
         heard_in_time(net, min(phase.steps for phase in phases(config)))
         if config.run.channels_last:
             net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -23,7 +23,7 @@ def processes(config: TrainConfig, out: Path) -> Fabric:
             f"train.batch is {config.train.batch} for {count} processes; give a multiple"
         )
     try:
-        warnings.filterwarnings("ignore", "You passed .* AMP with fp16")  # refused below
+        warnings.filterwarnings("ignore", "You passed .* AMP with fp16")  # see check_precision
         fabric = Fabric(
             accelerator=config.run.accelerator,
             devices=config.run.devices,
@@ -35,13 +35,17 @@ def processes(config: TrainConfig, out: Path) -> Fabric:
     except (ValueError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"the settings under [run] cannot be met here: {reason}") from error
+    fabric.launch()
+    return fabric
+
+
+def check_precision(fabric: Fabric, config: TrainConfig) -> None:
+    """ConfigError for float16 on a CPU, where Fabric would take bfloat16 in its place."""
     if config.run.precision == "16-mixed" and fabric.device.type == "cpu":
         raise ConfigError(
             "run.precision is '16-mixed', which a CPU does not have; take 'bf16-mixed', or train "
             "on a GPU"
         )
-    fabric.launch()
-    return fabric
 
 
 def together(fabric: Fabric, act: Callable[[], None]) -> None:
