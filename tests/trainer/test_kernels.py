@@ -201,12 +201,16 @@ def test_bits_do_not_depend_on_threads() -> None:
         assert all(torch.equal(a, b) for a, b in zip(grads, first[1], strict=True))
 
 
-@pytest.mark.parametrize("kind", ["lif", "plif", "cuba learned"])
-def test_held_input(kind: str) -> None:
-    """Not copied, and its gradient is summed over time."""
+@pytest.mark.parametrize(
+    "kind",
+    ["lif", "lif learned", "plif", "cuba learned", "zenke attached", "test first", "if subtract"],
+)
+@pytest.mark.parametrize("size", [4, 900])
+def test_held_input(kind: str, size: int) -> None:
+    """Not copied, and its gradient is summed over time; in one block of neurons, and in two."""
     neuron = COVERED[kind](1.0).double()
-    image = signal(5, (3, 4), torch.float64).requires_grad_()
-    weight = torch.linspace(-1, 1, 84, dtype=torch.float64).view(7, 3, 4)
+    image = signal(5, (3, size), torch.float64).requires_grad_()
+    weight = torch.linspace(-1, 1, 21 * size, dtype=torch.float64).view(7, 3, size)
     found = []
     for mode in ("fused", "eager"):
         with kernels.asked(mode):
@@ -299,11 +303,13 @@ def test_what_this_machine_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_only_what_is_saved_is_kept() -> None:
-    """One tensor of [T, B, N]; nothing without gradients."""
+    """One tensor of [T, B, N], or the step that is held; nothing without gradients."""
     x = signal(10, (4, 2, 3))
     assert LIF()(x).grad_fn is None
     saved = LIF()(x.requires_grad_()).grad_fn.saved_tensors
     assert [s.numel() for s in saved if s is not None] == [24]
+    saved = LIF()(held(x[0], 4)).grad_fn.saved_tensors
+    assert sum(s.numel() for s in saved if s is not None) == (6 if ENGINE == "numba" else 24)
     with torch.no_grad():
         assert LIF()(x).grad_fn is None
 

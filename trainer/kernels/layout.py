@@ -24,9 +24,11 @@ def one_step(x: Tensor) -> Tensor:
     return x[0]
 
 
-def strides(step: Tensor) -> tuple[int, ...]:
-    """Of a step [*shape] without gaps, in its own order of axes if it has no gaps itself."""
-    room = 1
+def strides(x: Tensor) -> tuple[int, ...]:
+    """Of a step of x [T, *shape] without gaps, in its own order of axes if it has none itself."""
+    if x.is_contiguous():
+        return x.stride()[1:]
+    step, room = x[0], 1
     for size, stride in sorted(zip(step.shape, step.stride(), strict=True), key=lambda a: a[1]):
         if size == 1:
             continue
@@ -39,6 +41,8 @@ def strides(step: Tensor) -> tuple[int, ...]:
 def rows(x: Tensor, laid: Sequence[int]) -> Tensor:
     """[T or 1, N] of x [T, *shape] with a step's strides as in `laid`; a copy only where it must
     be."""
+    if x.is_contiguous() and x.stride()[1:] == laid:
+        return x.view(len(x), -1)
     seen = x[:1] if still(x) else x
     size = seen[0].numel()
     wanted = (size, *laid)

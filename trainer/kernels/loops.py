@@ -5,9 +5,10 @@ What does not happen multiplies by 1 or adds -0, which moves no bit. A kernel is
 form of a population and of the shape of its surrogate; both are constants of its compilation.
 
 One thread works on a block of neurons over all steps, then on the next; its state is in
-`scratch`, which stays in the cache. The rows of scratch are of one array and a fixed length, so
-that the compiler can see that they are apart. Division is IEEE's (error_model): a check for zero
-would keep it from going eight at a time.
+`scratch`, which stays in the cache. So do the membranes of a block, where the backward pass makes
+them again from what was heard. The rows of scratch are of one array and a fixed length, so that
+the compiler can see that they are apart. Division is IEEE's (error_model): a check for zero would
+keep it from going eight at a time.
 
 A population that hears itself is run a step at a time. Then `goes_on` is true, scratch has a part
 for every block, and what is in it stays until the next call.
@@ -63,11 +64,60 @@ def height(shape: int, z: Any, one: Any, pi: Any) -> Any:
     return e
 
 
+@numba.njit(forceinline=True, error_model="numpy")
+def steps(form: Any, kept: Any, of: Any, out: Any, state: Any, part: Any) -> None:
+    """Steps [start, stop) of the n neurons from lo on. form and kept are constants of whoever
+    calls, who takes all this in; form: as `Form`; kept: whether spikes, membranes and currents are
+    told, in the columns of `out` from `to` on. state [STATE BLOCK]: what they are in."""
+    current, subtract, reached, dead, fires = form
+    told, keep, keep_u = kept
+    x, numbers, silence, late = of
+    spikes, membranes, currents, to = out
+    lo, n, start, stop = part
+    one = x.dtype.type(1)
+    zero = x.dtype.type(0)
+    decay_v, decay_u, gain_u = numbers[DECAY_V], numbers[DECAY_U], numbers[GAIN_U]
+    gain_v, bias, threshold = numbers[GAIN_V], numbers[BIAS], numbers[THRESHOLD]
+    v_reset, amount = numbers[V_RESET], numbers[AMOUNT]
+    still = x.shape[0] == 1
+    for t in range(start, stop):
+        heard = silence[:n] if t < late else x[0 if still else t - late, lo : lo + n]
+        fired = spikes[t if told else 0, to if told else 0 :]
+        tested = membranes[t if keep else 0, to if keep else 0 :]
+        flows = currents[t if keep_u else 0, to if keep_u else 0 :]
+        for i in range(n):
+            u = gain_u * heard[i]
+            if current:
+                u = decay_u * state[BLOCK + i] + u
+                state[BLOCK + i] = u
+            v = decay_v * state[i] + (gain_v * u + bias)
+            if keep:
+                tested[i] = v
+            if keep_u:
+                flows[i] = u
+            if fires:
+                if dead:
+                    rests = state[2 * BLOCK + i]
+                    v = v * (one - rests) + v_reset * rests
+                s = one if (v >= threshold if reached else v > threshold) else zero
+                if told:
+                    fired[i] = s
+                if dead:
+                    state[i] = v
+                    state[2 * BLOCK + i] = s
+                else:
+                    state[i] = v - amount * s if subtract else v * (one - s) + v_reset * s
+            else:
+                if told:
+                    fired[i] = v
+                state[i] = v
+
+
 @cache
 def forward(form: Form, keep: bool, keep_u: bool) -> Callable[..., None]:
     """Spikes; keep: and the membranes that were tested, or would have been without a dead step;
     keep_u: and the currents."""
-    current, subtract, reached, dead, fires = form
+    kind, kept = tuple(form), (True, keep, keep_u)
 
     @numba.njit(cache=True, nogil=True, error_model="numpy")
     def run(
@@ -85,60 +135,26 @@ def forward(form: Form, keep: bool, keep_u: bool) -> Callable[..., None]:
         first: int,  # block, of those that this thread does
         end: int,
     ) -> None:
-        one = x.dtype.type(1)
-        zero = x.dtype.type(0)
-        decay_v, decay_u, gain_u = numbers[DECAY_V], numbers[DECAY_U], numbers[GAIN_U]
-        gain_v, bias, threshold = numbers[GAIN_V], numbers[BIAS], numbers[THRESHOLD]
-        v_reset, amount = numbers[V_RESET], numbers[AMOUNT]
-        still = x.shape[0] == 1
         for block in range(first, end):
             lo = block * BLOCK
             n = min(spikes.shape[1] - lo, BLOCK)
-            hi = lo + n
             at = block * STATE * BLOCK if goes_on else 0
             state = scratch[at : at + STATE * BLOCK]
             if not goes_on:
-                state[:] = zero
-            for t in range(start, stop):
-                heard = silence[:n] if t < late else x[0 if still else t - late, lo:hi]
-                fired = spikes[t, lo:hi]
-                tested = membranes[t if keep else 0, lo if keep else 0 : hi if keep else 1]
-                flows = currents[t if keep_u else 0, lo if keep_u else 0 : hi if keep_u else 1]
-                for i in range(n):
-                    u = gain_u * heard[i]
-                    if current:
-                        u = decay_u * state[BLOCK + i] + u
-                        state[BLOCK + i] = u
-                    v = decay_v * state[i] + (gain_v * u + bias)
-                    if keep:
-                        tested[i] = v
-                    if keep_u:
-                        flows[i] = u
-                    if fires:
-                        if dead:
-                            rests = state[2 * BLOCK + i]
-                            v = v * (one - rests) + v_reset * rests
-                        s = one if (v >= threshold if reached else v > threshold) else zero
-                        fired[i] = s
-                        if dead:
-                            state[i] = v
-                            state[2 * BLOCK + i] = s
-                        else:
-                            state[i] = v - amount * s if subtract else v * (one - s) + v_reset * s
-                    else:
-                        fired[i] = v
-                        state[i] = v
+                state[:] = 0
+            of, out = (x, numbers, silence, late), (spikes, membranes, currents, lo)
+            steps(kind, kept, of, out, state, (lo, n, start, stop))
 
     return run
 
 
 @cache
 def backward(
-    form: Form, shape: Shape, detach: bool, learn: tuple[int, ...], to_x: bool
+    form: Form, shape: Shape, detach: bool, learn: tuple[int, ...], to_x: bool, again: bool
 ) -> Callable[..., None]:
-    """Gradients of x and of the numbers in `learn`, from saved membranes alone; of decay_u and
-    gain_v from what the current was, too, and with a dead step from the spikes. detach: none
-    through the reset."""
+    """Gradients of x and of the numbers in `learn`, from membranes alone; of decay_u and gain_v
+    from what the current was, too, and with a dead step from the spikes. detach: none through
+    the reset. again: those three are made again from x, block by block, in room for one block."""
     current, subtract, reached, dead, fires = form
     height_of = int(shape)
     learned = tuple(number in learn for number in LEARNABLE)
@@ -146,18 +162,23 @@ def backward(
     # sums that nobody asks for would take longer than a few steps do
     used = (True, current, *learned, dead and not detach)
 
+    use_u = current and (to_decay_u or to_gain_v)
+    kind, wanted = tuple(form), (dead, fires, use_u)
+    remade = again and (fires or use_u)
+
     @numba.njit(cache=True, nogil=True, error_model="numpy")
     def run(
         grad: Any,  # [T or 1, N], of the spikes
-        x: Any,  # [T or 1, N] where it is needed, else [1, 1]
+        x: Any,  # [T or 1, N] where it is needed or all is made again, else [1, 1]
         numbers: Any,  # [10]
-        membranes: Any,  # [T, N] where it fires, else [1, 1]
-        currents: Any,  # [T, N] where needed, else [1, 1]
-        spikes: Any,  # [T, N] with a dead step, else [1, 1]
+        membranes: Any,  # [T, N], or again [T, BLOCK], where it fires, else [1, 1]
+        currents: Any,  # the same where needed
+        spikes: Any,  # the same with a dead step
         grad_x: Any,  # [T, N], of what every step hears, or [1, N]: summed over time
         sums: Any,  # float64 [blocks, 10]
-        scratch: Any,  # [GRADIENTS BLOCK], or [blocks GRADIENTS BLOCK] that go on
+        scratch: Any,  # [(GRADIENTS + STATE) BLOCK], or [blocks GRADIENTS BLOCK] that go on
         waste: Any,  # [BLOCK]
+        silence: Any,  # [BLOCK] of 0
         goes_on: bool,
         late: int,  # steps that hear nothing, before those that hear x
         start: int,  # step, the last to be done
@@ -173,7 +194,6 @@ def backward(
         width, scale = numbers[WIDTH], numbers[SCALE]
         still, heard_still = grad_x.shape[0] == 1, x.shape[0] == 1
         use_x = to_gain_v and not current
-        use_u = current and (to_decay_u or to_gain_v)
         for block in range(first, end):
             lo = block * BLOCK
             n = min(grad.shape[1] - lo, BLOCK)
@@ -186,21 +206,27 @@ def backward(
                         state[row * BLOCK : (row + 1) * BLOCK] = zero
                 if still:
                     grad_x[0, lo:hi] = zero
+            if remade:
+                rest = scratch[GRADIENTS * BLOCK :]
+                rest[:] = zero
+                of, out = (x, numbers, silence, late), (spikes, membranes, currents, 0)
+                steps(kind, wanted, of, out, rest, (lo, n, start, stop))
+            seen = 0 if again else lo
             for t in range(stop - 1, start - 1, -1):
                 came = grad[0 if grad.shape[0] == 1 else t, lo:hi]
-                tested = membranes[t if fires else 0, lo if fires else 0 :]
-                before = membranes[max(t - 1, 0) if fires else 0, lo if fires else 0 :]
-                fired = spikes[t if dead else 0, lo if dead else 0 :]
-                once = spikes[max(t - 1, 0) if dead else 0, lo if dead else 0 :]
-                twice = spikes[max(t - 2, 0) if dead else 0, lo if dead else 0 :]
+                tested = membranes[t if fires else 0, seen if fires else 0 :]
+                before = membranes[max(t - 1, 0) if fires else 0, seen if fires else 0 :]
+                fired = spikes[t if dead else 0, seen if dead else 0 :]
+                once = spikes[max(t - 1, 0) if dead else 0, seen if dead else 0 :]
+                twice = spikes[max(t - 2, 0) if dead else 0, seen if dead else 0 :]
                 past = one if t > 0 else zero
                 long_past = one if t > 1 else zero
                 left = waste[:n] if still and t < late else grad_x[0 if still else t, lo:hi]
                 heard = waste[:n]
                 if use_x and t >= late:
                     heard = x[0 if heard_still else t - late, lo:hi]
-                flows = currents[t if use_u else 0, lo if use_u else 0 :]
-                flowed = currents[max(t - 1, 0) if use_u else 0, lo if use_u else 0 :]
+                flows = currents[t if use_u else 0, seen if use_u else 0 :]
+                flowed = currents[max(t - 1, 0) if use_u else 0, seen if use_u else 0 :]
                 felt = zero if use_x and t < late else one
                 for i in range(n):
                     g = state[i]

@@ -1,5 +1,6 @@
 """The loops of `loops` over torch's memory, block by block."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from ..spiking import state_type
 from . import loops, passes
 from .form import GRADIENTS, STATE, Form, How
 from .passes import Given, Span, Told
-from .threads import side_by_side
+from .threads import room, side_by_side
 
 
 def numbers(given: Given, like: Tensor) -> Any:
@@ -19,9 +20,23 @@ def numbers(given: Given, like: Tensor) -> Any:
     return np.array(plain, np.float64 if state_type(like.dtype) == torch.float64 else np.float32)
 
 
-def array(values: Tensor | None, like: Tensor) -> Any:
-    """Its memory; where there is none, [1, 1] that nobody reads."""
-    return (like.new_empty(1, 1) if values is None else values.to(like.dtype)).numpy()
+def array(values: Tensor | None, kind: torch.dtype) -> Any:
+    """Its memory in a type; where there is none, [1, 1] that nobody reads."""
+    if values is None:
+        return absent(kind)
+    return (values if values.dtype == kind else values.to(kind)).numpy()
+
+
+@cache
+def absent(kind: torch.dtype) -> Any:
+    """[1, 1] that nobody reads or writes."""
+    return torch.zeros(1, 1, dtype=kind).numpy()
+
+
+@cache
+def silence(dtype: Any) -> Any:
+    """What a block hears in a step that hears nothing."""
+    return np.zeros(loops.BLOCK, dtype)
 
 
 def blocks(size: int) -> int:
@@ -48,19 +63,20 @@ class Forward(passes.Forward):
     ) -> None:
         super().__init__(like, numbers, form, shape, keep, state_type(like.dtype), goes_on)
         self.loop: Any = loops.forward(form, *keep)
-        self.out = tuple(array(values, self.spikes) for values in (self.spikes, *self.kept))
-        self.silence = np.zeros(loops.BLOCK, numbers.dtype)
-        self.scratch = kept_scratch(STATE, shape[1], numbers.dtype, goes_on)
+        self.kind, self.dtype = self.spikes.dtype, numbers.dtype
+        self.out = tuple(array(values, self.kind) for values in (self.spikes, *self.kept))
+        self.scratch = kept_scratch(STATE, shape[1], self.dtype, goes_on)
 
     def run(self, x: Tensor, span: Span) -> None:
         size = self.spikes.shape[1]
-        given = array(x, self.spikes), self.numbers, *self.out
+        given = array(x, self.kind), self.numbers, *self.out
+        rest = silence(self.dtype), self.goes_on, *span
 
         def work(share: range) -> None:
             scratch = self.scratch
             if scratch is None:
-                scratch = np.empty(STATE * loops.BLOCK, self.numbers.dtype)
-            self.loop(*given, scratch, self.silence, self.goes_on, *span, share.start, share.stop)
+                scratch = room(STATE * loops.BLOCK, self.dtype)
+            self.loop(*given, scratch, *rest, share.start, share.stop)
 
         side_by_side(work, blocks(size), size * (span.stop - span.start))
 
@@ -77,33 +93,42 @@ class Backward(passes.Backward):
         late: int = 0,
         goes_on: bool = False,
     ) -> None:
-        super().__init__(told, how, shape, held, late, state_type(told.grad.dtype), goes_on)
-        self.size = shape[1]
-        self.loop: Any = loops.backward(*how)
+        self.kind = state_type(told.grad.dtype)
+        super().__init__(told, how, shape, held, late, self.kind, goes_on)
+        self.steps, self.size = shape
+        self.loop: Any = loops.backward(*how, told.again)
         self.sums = np.zeros((blocks(self.size), len(told.numbers)))
-        self.given = (
-            array(told.x, self.to_x),
-            told.numbers,
-            *(array(values, self.to_x) for values in (*told.kept, told.spikes)),
-            array(self.to_x, self.to_x),
-            self.sums,
-        )
+        self.x, self.out = array(told.x, self.kind), array(self.to_x, self.kind)
+        self.kept = tuple(array(values, self.kind) for values in (*told.kept, told.spikes))
         self.dtype = told.numbers.dtype
         self.scratch = kept_scratch(GRADIENTS, self.size, self.dtype, goes_on)
 
     def run(self, grad: Tensor, span: Span) -> None:
-        came = array(grad, self.to_x)
+        given = array(grad, self.kind), self.x, self.told.numbers
+        out, rest = (self.out, self.sums), (silence(self.dtype), self.goes_on, *span)
 
         def work(share: range) -> None:
-            scratch = self.scratch
-            if scratch is None:
-                scratch = np.empty(GRADIENTS * loops.BLOCK, self.dtype)
-            waste = np.zeros(loops.BLOCK, self.dtype)
-            self.loop(
-                came, *self.given, scratch, waste, self.goes_on, *span, share.start, share.stop
-            )
+            scratch, waste, kept = self.own()
+            scratch = scratch if self.scratch is None else self.scratch
+            self.loop(*given, *kept, *out, scratch, waste, *rest, share.start, share.stop)
 
         side_by_side(work, len(self.sums), self.size * (span.stop - span.start))
+
+    def own(self) -> tuple[Any, Any, tuple[Any, ...]]:
+        """A thread's: gradients and state of a block, what is wasted, and what was kept: of all
+        neurons, or, where that is made again, room for it of a block."""
+        form, again = self.how[0], self.told.again
+        rows = [self.steps * (again and made) for made in (True, form.current, form.dead)]
+        state = GRADIENTS + STATE * again
+        own = room((sum(rows) + state + 1) * loops.BLOCK, self.dtype).reshape(-1, loops.BLOCK)
+        scratch, waste = own[:state].reshape(-1), own[state]
+        waste[:] = 0
+        if not again:
+            return scratch, waste, self.kept
+        ends = np.cumsum([state + 1, *rows])
+        parts = zip(ends, ends[1:], strict=False)
+        made = tuple(own[lo:hi] if hi > lo else absent(self.kind) for lo, hi in parts)
+        return scratch, waste, made
 
     def of_numbers(self) -> Tensor:
         """The same whatever the threads."""

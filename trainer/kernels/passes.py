@@ -20,13 +20,15 @@ class Kept(NamedTuple):
 
 class Told(NamedTuple):
     """What a backward pass starts from. grad [T or 1, N], of the output; what was kept; the
-    spikes [T, N] and the input [T or 1, N] where they are needed; the engine's numbers."""
+    spikes [T, N] and the input [T or 1, N] where they are needed; the engine's numbers. again:
+    what was kept, and the spikes, are made again from the input."""
 
     grad: Tensor
     kept: Kept
     spikes: Tensor | None
     x: Tensor | None
     numbers: Any
+    again: bool = False
 
 
 class Span(NamedTuple):
@@ -82,7 +84,8 @@ class Backward:
         self.to_x = told.grad.new_empty(rows, shape[1], dtype=kind)
         self.late = 0 if rows == 1 else late
         # what comes so late is heard by no step; one row is added to, and begins as 0 in a pass
-        self.to_x[rows - (self.late or int(goes_on)) :] = 0
+        if unheard := self.late or int(goes_on):
+            self.to_x[rows - unheard :] = 0
 
     def run(self, grad: Tensor, span: Span) -> None:
         """grad [T or 1, N], of the output: one row is that of every step."""
@@ -90,7 +93,7 @@ class Backward:
 
     def to_input(self) -> Tensor:
         """The gradient of x [T or 1, N]."""
-        return self.to_x[self.late :]
+        return self.to_x[self.late :] if self.late else self.to_x
 
     def of_numbers(self) -> Tensor:
         """float64 [10], summed block by block in their order."""

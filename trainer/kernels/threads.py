@@ -8,13 +8,16 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import numpy as np
 import torch
 
 ALONE = 1 << 17  # neuron-steps that one thread does by itself
 SHARES = 4  # a thread's on average
 _pools: dict[int, ThreadPoolExecutor] = {}
 _lock = threading.Lock()
+_own = threading.local()
 
 
 def side_by_side(work: Callable[[range], None], blocks: int, size: int) -> None:
@@ -37,6 +40,16 @@ def side_by_side(work: Callable[[range], None], blocks: int, size: int) -> None:
     finally:
         for other in others:
             other.result()
+
+
+def room(size: int, dtype: Any) -> Any:
+    """A thread's own memory, [size] of anything, until it asks again: fresh pages would cost more
+    than a small pass does."""
+    there = _own.__dict__.get("room")
+    wanted = size * np.dtype(dtype).itemsize
+    if there is None or there.nbytes < wanted:
+        there = _own.room = np.empty(wanted, np.uint8)
+    return there[:wanted].view(dtype)
 
 
 def pool(count: int) -> ThreadPoolExecutor:

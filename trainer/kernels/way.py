@@ -49,29 +49,37 @@ class Way:
         slope = self.surrogate or Surrogate()
         return [*given, slope.width, slope.scale]
 
-    def needs(self, to_x: bool, to_numbers: Sequence[bool]) -> "Needs":
-        """What a gradient takes, if one is asked for of the input or of some numbers."""
+    def needs(self, to_x: bool, to_numbers: Sequence[bool], again: bool = False) -> "Needs":
+        """What a gradient takes, if one is asked for of the input or of some numbers. again: the
+        input alone is kept, and the rest made again from it."""
         learn = tuple(n for n in LEARNABLE if to_numbers[n])
         wanted = self.keep and (to_x or bool(learn))
         current = self.form.current
-        of_current = bool({DECAY_U, GAIN_V} & set(learn))
+        membranes = wanted and self.form.fires
+        currents = wanted and current and bool({DECAY_U, GAIN_V} & set(learn))
+        again = again and (membranes or currents)
         return Needs(
             learn,
             any=wanted,
-            membranes=wanted and self.form.fires,
-            currents=wanted and current and of_current,
-            x=wanted and not current and GAIN_V in learn,
+            membranes=membranes and not again,
+            currents=currents and not again,
+            spikes=wanted and self.form.dead and not again,
+            x=again or (wanted and not current and GAIN_V in learn),
+            again=again,
         )
 
 
 class Needs(NamedTuple):
-    """learn: numbers that get a gradient. What is kept: anything, and what of it."""
+    """learn: numbers that get a gradient. What is kept: anything, and what of it. again: what is
+    not kept is made again from x."""
 
     learn: tuple[int, ...]
     any: bool
     membranes: bool
     currents: bool
+    spikes: bool
     x: bool
+    again: bool
 
 
 def of_neuron(neuron: "Neuron") -> tuple[Way, list[float | Tensor]]:
