@@ -66,6 +66,19 @@ def test_dense_sums(way: str, message: int, sign: int, monkeypatch: pytest.Monke
         assert told == "events in int32"
 
 
+@pytest.mark.parametrize(("second", "kind"), [(6, "float32"), (8, "float64")])
+def test_a_bound_of_exactly_2_to_the_24(
+    second: int, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """(8 + 8) 2^20 is the bound itself, which is float64's; (8 + 6) 2^20 is float32's."""
+    monkeypatch.setattr(sums, "EVENTS_BELOW", dict.fromkeys(sums.EVENTS_BELOW, 0.0))
+    network = graded_dense(np.array([[8, second], [-8, -second]]))
+    inputs = {"n0": np.array([[[1 << 20, 1 << 20]], [[1 << 20, (1 << 20) - 1]]], float)}
+    got, told = ran(network, inputs, "n2")
+    assert told == f"dense in {kind}"
+    same(definition(network, inputs), got)
+
+
 def test_odd_sums_just_below_and_over_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """2^24 - 1 is held by float32, 2^24 + 1 is not: the bound decides in time."""
     monkeypatch.setattr(sums, "EVENTS_BELOW", dict.fromkeys(sums.EVENTS_BELOW, 0.0))
