@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from ...core.arrays import Array, frozen
+from ...core.chip_delays import hold_delays
 from ...core.chip_nodes import ChipNeuron, ChipSynapse
 from ...core.errors import QuantisationError
 from ...core.network import Network
@@ -36,6 +37,7 @@ def at_scales(real: Network, chip: Network) -> Network:
     QuantisationError names a node that `chip` does not have, or a number that does not fit.
     """
     parts = partition(real)
+    hold_delays(real, parts.carriers)
     made = {name: population(real, parts, chip, name) for name in parts.populations}
     return rebuilt(real, parts, made)
 

@@ -7,7 +7,6 @@ encoder) and all that comes after the last one (the readout).
 
 from dataclasses import dataclass
 
-from ...core.chip_delays import hold_delays
 from ...core.errors import QuantisationError
 from ...core.network import Network
 from ...core.nodes import Conv, Delay, Flatten, Input, Linear, Neuron, SumPool2d
@@ -28,8 +27,7 @@ class Partition:
 
 
 def partition(network: Network) -> Partition:
-    """Split the network; QuantisationError names a node that belongs to neither side, or a delay
-    that the chip does not hold."""
+    """Split the network; QuantisationError names a node that belongs to neither side."""
     populations = network.spiking
     leads = leading_to(network, populations)
     signal = contents(network)
@@ -70,7 +68,6 @@ def partition(network: Network) -> Partition:
             raise QuantisationError(
                 f"{source!r} sends analogue values into {target!r}, which is on the chip"
             )
-    hold_delays(network, carriers)
     return Partition(populations, tuple(synapses), tuple(carriers), entries)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ...core.arrays import Array, Numbers
+from ...core.chip_delays import hold_delays
 from ...core.chip_nodes import ChipNeuron, ChipSynapse, ToChip
 from ...core.errors import QuantisationError
 from ...core.network import Edge, Network
@@ -60,6 +61,7 @@ class Quantise:
                 "nothing in this network spikes: no part of it runs on a chip, and it has no "
                 "integers to choose"
             )
+        hold_delays(network, parts.carriers)
         refuse_silence(self.calibration)
         layers = layers_of(network, parts, self.calibration)
         chosen = {n: choose(layer, self.options, self.run) for n, layer in layers.items()}

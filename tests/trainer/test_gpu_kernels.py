@@ -30,7 +30,7 @@ QUICK = (
     f"{EQUAL}[lif attached]",
     "test_kernels.py::test_a_population_that_hears_itself[cuba learned]",
     "test_kernels.py::test_a_leaky_readout[0.8]",
-    "test_kernels.py::test_held_input[plif]",
+    "test_kernels.py::test_held_input[4-plif]",
     "test_kernels.py::test_what_this_machine_runs",
     "test_halves.py::test_it_is_the_float32_neuron",
 )

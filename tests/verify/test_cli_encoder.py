@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .test_cli import ok, refused
+from .in_process import ok, refused
 
 CONFIG = """
 [data]

@@ -41,7 +41,8 @@ class _Population(torch.autograd.Function):
         laid = strides(x)
         heard = rows(x, laid)
         found, shape = engine(x), (steps, heard.shape[1])
-        again = found.again and (held or state_type(x.dtype) != x.dtype)
+        smaller = (held and steps > 1) or state_type(x.dtype) != x.dtype
+        again = found.again and smaller
         needs = way.needs(ctx.needs_input_grad[0], ctx.needs_input_grad[4:], again)
         numbers = found.numbers(way.numbers(given), heard)
         done = found.forward(heard, numbers, way.form, shape, (needs.membranes, needs.currents))
