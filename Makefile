@@ -7,7 +7,7 @@ SHELL := /bin/bash
 STAMP := .venv/installed-$(shell echo '$(CURDIR)' | cksum | cut -d' ' -f1)
 IN := .venv/bin/python -m
 # a process a core, a file of tests in one of them; one thread each, or they wait for each other's
-SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(IN) pytest -n logical --maxprocesses 8 --dist loadfile
+SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(IN) pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 BENCH ?= all
 
 help:

@@ -19,6 +19,7 @@ import typer
 
 from spikeport.verify.cli.base import verb
 
+from . import in_process
 from .in_process import is_refusal
 
 SPIKEPORT = [sys.executable, "-m", "spikeport"]
@@ -177,7 +178,7 @@ def test_missing_and_truncated_files(home: Path) -> None:
 
 def test_checkpoint_of_another_model(home: Path) -> None:
     other = ["--set", "seed=5", "--set", "train.epochs=1"]
-    ok("train", "config.toml", "--out", "run2", *other, cwd=home)
+    in_process.ok("train", "config.toml", "--out", "run2", *other, cwd=home)
     words = ["--against", "run2/best.ckpt"]
     refused("verify", "model.nir", *VERIFY, *words, cwd=home, says="is not what this file was")
 
@@ -240,11 +241,11 @@ def test_integers_need_calibration(home: Path) -> None:
 
 def test_portable_refuses_what_plain_readers_change(home: Path) -> None:
     neuron = ["--set", 'model.neuron={kind="lif",reset="subtract"}', "--set", "train.epochs=1"]
-    ok("train", "config.toml", "--out", "soft", *neuron, cwd=home)
-    done = ok("export", "soft/best.ckpt", "--out", "soft.nir", cwd=home)
+    in_process.ok("train", "config.toml", "--out", "soft", *neuron, cwd=home)
+    done = in_process.ok("export", "soft/best.ckpt", "--out", "soft.nir", cwd=home)
     assert "'lif1' resets by subtraction; plain readers reset it to 0" in done.stderr
     words = ["export", "soft/best.ckpt", "--out", "no.nir", "--portable"]
-    refused(*words, cwd=home, says="--portable")
+    in_process.refused(*words, cwd=home, says="--portable")
 
 
 @pytest.mark.parametrize(
