@@ -21,13 +21,17 @@ Contents = dict[str, Any]  # of a graph, as nir's own to_dict() gives them
 def to_nir(network: Network) -> nir.NIRGraph:
     """The network as a graph of the nir package, metadata included. Not type-checked: nir's own
     check is wrong for kernels that are not square and for groups."""
-    return graph_of(network, as_fields(network))
+    return graph_of(network, lambda value: value)
 
 
-def graph_of(network: Network, found: Mapping[str, tuple[str, dict[str, Any]]]) -> nir.NIRGraph:
-    """The same, its nodes' types and fields given."""
+def graph_of(network: Network, handed: Callable[[Any], Any]) -> nir.NIRGraph:
+    """The same; handed: what nir gets for a field's value."""
+    # first, since it refuses by name what cannot be written
     told = annotation(network).model_copy(update={"digest": digest(network)})
-    nodes = {name: nir_node(kind, fields) for name, (kind, fields) in found.items()}
+    nodes = {
+        name: nir_node(kind, {key: handed(value) for key, value in fields.items()})
+        for name, (kind, fields) in as_fields(network).items()
+    }
     return nir.NIRGraph(
         nodes=nodes,
         edges=list(plain(network).edges),
@@ -45,11 +49,7 @@ def nir_node(kind: str, fields: Mapping[str, Any]) -> Any:
 
 def contents(network: Network) -> Contents:
     """What a file of the network holds. Not to be changed: its arrays are the network's own."""
-    shared = {
-        name: (kind, {key: Shared.of(value) for key, value in fields.items()})
-        for name, (kind, fields) in as_fields(network).items()
-    }
-    told: Contents = graph_of(network, shared).to_dict()
+    told: Contents = graph_of(network, Shared.of).to_dict()
     return told
 
 

@@ -10,7 +10,7 @@ import pytest
 from spikeport.backends import registry
 from spikeport.backends.loihi.engine import Loihi
 from spikeport.core import interpreter, store
-from spikeport.core.errors import NetworkError, QuantisationError
+from spikeport.core.errors import NetworkError, QuantisationError, UnsupportedNode
 from spikeport.core.network import Network
 from spikeport.core.schedule import compile
 from spikeport.verify.prepare import prepare
@@ -132,3 +132,11 @@ def test_the_emulator_after_a_file(tmp_path: Path) -> None:
         same(interpreter.run(compile(network), inputs, ("all",)), got)
         ends["same"] += 1
     assert ends["same"] > 10, ends
+
+
+def test_what_cannot_be_written_is_named_first(tmp_path: Path) -> None:
+    """One current that two hear, one of them in a loop that has no way in without it."""
+    network = grown_on_chip(1324)
+    assert network is not None
+    with pytest.raises(UnsupportedNode, match="'in0-entry'.*2 targets"):
+        store.write(network, tmp_path / "a.nir")
