@@ -15,5 +15,5 @@ def hold_delays(network: Network, names: Iterable[str]) -> None:
         node = network.nodes[name]
         if not isinstance(node, Delay):
             continue
-        if not isinstance(network.nodes[carried_from(network, name)], Input):
+        if not all(isinstance(network.nodes[n], Input) for n in carried_from(network, name)):
             loihi.in_range(f"node {name!r}", "delay", node.steps)

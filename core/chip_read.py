@@ -60,31 +60,42 @@ def check_edges(network: Network) -> None:
     """NetworkError where real numbers reach the chip without being rounded, or a real population
     hears the chip's sums."""
     for source, target in network.edges:
-        start = carried_from(network, source)
-        node, hears = network.nodes[start], network.nodes[target]
-        plain = isinstance(node, Input) and node.content == "spikes"
-        chip = isinstance(node, ChipNeuron | ChipSynapse | ToChip)
-        if isinstance(hears, ChipNeuron | ChipSynapse) and not (chip or plain):
-            raise NetworkError(
-                f"node {target!r} is on the chip and hears {start!r} ({node.kind}), whose numbers "
-                "the metadata does not let enter: the file was changed after it was quantised"
-            )
-        if isinstance(hears, Neuron) and hears.spiking and isinstance(node, ChipSynapse):
-            raise NetworkError(
-                f"node {target!r} hears the chip's {start!r}, and the metadata holds no registers "
-                "for it: the file was changed after it was quantised"
-            )
+        for start in carried_from(network, source):
+            check_way(network, start, target)
 
 
-def carried_from(network: Network, name: str) -> str:
-    """Where a signal comes from, before Flatten and Delay nodes."""
-    seen = set()
-    while isinstance(network.nodes[name], Flatten | Delay) and name not in seen:
-        seen.add(name)
-        if not network.sources[name]:
-            break
-        name = network.sources[name][0]
-    return name
+def check_way(network: Network, start: str, target: str) -> None:
+    """The same of one signal and one node that hears it."""
+    node, hears = network.nodes[start], network.nodes[target]
+    plain = isinstance(node, Input) and node.content == "spikes"
+    chip = isinstance(node, ChipNeuron | ChipSynapse | ToChip)
+    if isinstance(hears, ChipNeuron | ChipSynapse) and not (chip or plain):
+        raise NetworkError(
+            f"node {target!r} is on the chip and hears {start!r} ({node.kind}), whose numbers "
+            "the metadata does not let enter: the file was changed after it was quantised"
+        )
+    if isinstance(hears, Neuron) and hears.spiking and isinstance(node, ChipSynapse):
+        raise NetworkError(
+            f"node {target!r} hears the chip's {start!r}, and the metadata holds no registers "
+            "for it: the file was changed after it was quantised"
+        )
+
+
+def carried_from(network: Network, name: str) -> list[str]:
+    """All that a signal comes from, before Flatten and Delay nodes, which hear sums and may be in
+    a loop."""
+    found: list[str] = []
+    seen, waiting = {name}, [name]
+    while waiting:
+        name = waiting.pop()
+        if not isinstance(network.nodes[name], Flatten | Delay):
+            found.append(name)
+            continue
+        for source in network.sources[name]:
+            if source not in seen:
+                seen.add(source)
+                waiting.append(source)
+    return found
 
 
 def check_graph(plain: Network, made: Network) -> None:

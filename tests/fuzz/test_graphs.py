@@ -140,3 +140,11 @@ def test_what_cannot_be_written_is_named_first(tmp_path: Path) -> None:
     assert network is not None
     with pytest.raises(UnsupportedNode, match="'in0-entry'.*2 targets"):
         store.write(network, tmp_path / "a.nir")
+
+
+def test_a_delay_that_hears_itself_comes_back(tmp_path: Path) -> None:
+    """What it hears beside itself is what enters."""
+    network = grown_on_chip(1216)
+    assert network is not None and ("b", "b") in network.edges
+    store.write(network, tmp_path / "a.nir")
+    assert store.digest(store.read(tmp_path / "a.nir")) == store.digest(network)
