@@ -22,6 +22,7 @@ from ..core.schedule import Program, compile
 
 Agreement = Literal["bit_exact", "spikes", "rates"]
 Gain = Literal["any", "one", "leak"]
+Subtracts = Literal["any", "threshold / decay"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,9 @@ class Capabilities:
 
     nodes: the kinds of nodes. gain: what the drive of a LIF or IF may be multiplied by: any
     number, one, or one minus the membrane's decay; cuba_gain the same of current-based ones.
-    resets: kind of neuron -> how it may reset. back_edge_at_t0: what back edges may carry at
-    t = 0. agreement: how the engine's spikes are held against the reference's: 'bit_exact',
+    resets: kind of neuron -> how it may reset. subtracts: what a reset by subtraction may take off,
+    anything or what the next decay makes the threshold. back_edge_at_t0: what back edges may carry
+    at t = 0. agreement: how the engine's spikes are held against the reference's: 'bit_exact',
     'spikes' (differences only within float rounding), 'rates'.
     """
 
@@ -41,6 +43,7 @@ class Capabilities:
     gain: Gain = "any"
     cuba_gain: Literal["any", "one"] = "any"
     resets: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    subtracts: Subtracts = "any"
     v_reset: bool = True  # other than 0
     compare: frozenset[str] = frozenset({">", ">="})
     refractory: bool = True
@@ -210,6 +213,9 @@ def neuron_complaints(node: Neuron, able: Capabilities) -> Iterator[str]:
             "engine's are the same at every step: collapse the norm with "
             "spikeport.trainer.approximate, which says what that costs"
         )
+    plainly = able.subtracts == "any" or node.subtracts_after_decay
+    if node.spiking and node.reset == "subtract" and not plainly:
+        yield "subtracts something other than threshold / decay; this engine subtracts that"
     if node.bias.any() and node.kind not in able.membrane_bias:
         yield "has a bias (or leak potential) on the membrane; this engine has none there"
     for name in node.arrays:

@@ -1,12 +1,11 @@
 """snnTorch as an engine: its own Leaky and Synaptic, in float64; torch_graph has the loop.
 
 Not by snnTorch's NIR importer, which fixes dt, gives an IF a leak, ignores v_reset and misreads
-loops. Two properties of the modules decide how a reset is said:
-- with `reset_delay=False` a module looks for a spike again, before the next step, in the membrane
-  that it has just reset. Where a subtraction leaves it above the threshold, the threshold is taken
-  off twice; a run in which that happens is refused.
-- with `reset_delay=True` the threshold is taken off after the next decay, which is a subtraction of
-  threshold / decay at once: exact for an IF, and for networks that mean just that.
+loops. With `reset_delay=True` a module takes the threshold off after the next decay, which takes
+threshold / decay off at once: exact for an IF, and for networks that mean just that. With
+`reset_delay=False` it looks for a spike again, before the next step, in the membrane that it has
+just reset, and takes the threshold off twice where one was not enough. So any other subtraction
+reaches this engine as Leaky without reset, Threshold and an edge back (SubtractByEdge).
 """
 
 from dataclasses import replace
@@ -20,8 +19,7 @@ from ..core.errors import UnsupportedNode
 from ..core.nodes import Neuron
 from .torch_graph import PLAIN, Tensor, TorchBackend, tensor
 
-CLOSE = 1e-12  # relative: how near a reset amount must lie to threshold / decay
-How = Literal["none", "zero", "subtract", "late subtract"]
+How = Literal["none", "zero", "subtract"]
 
 
 def reset_of(name: str, node: Neuron) -> How:
@@ -39,15 +37,6 @@ def reset_of(name: str, node: Neuron) -> How:
                 f"{where} has a threshold below 0, over which its reset membrane fires again"
             )
         return "zero"
-    with np.errstate(divide="ignore"):
-        late = node.threshold / node.decay_v
-    if (np.abs(node.amount - late) <= CLOSE * np.abs(late)).all():
-        return "late subtract"
-    if node.reset_amount is not None:
-        raise UnsupportedNode(
-            f"{where} takes something other than its threshold off at a spike; a module takes off "
-            "the threshold, at once or after the next decay"
-        )
     return "subtract"
 
 
@@ -65,8 +54,8 @@ class Population:
         told: dict[str, Any] = {
             "beta": tensor(node.decay_v),
             "threshold": tensor(threshold),
-            "reset_mechanism": self.how.split()[-1],
-            "reset_delay": self.how == "late subtract",
+            "reset_mechanism": self.how,
+            "reset_delay": self.how == "subtract",
         }
         if node.decay_u is None:
             self.module: Any = snntorch.Leaky(**told)
@@ -83,14 +72,8 @@ class Population:
         spikes: Tensor = fired.double()  # its surrogates give float32
         if self.node.memoryless:
             self.v = self.v * (1 - spikes)
-        if self.how == "late subtract":
+        if self.how == "subtract":  # what it will take off, shown where we show it
             self.v = self.v - spikes * tensor(self.node.amount)
-        if self.how == "subtract" and bool((self.v > self.module.threshold).any()):
-            raise UnsupportedNode(
-                f"backend 'snntorch': node {self.name!r} ({self.node.kind}) was over its "
-                "threshold after that had been taken off, and snnTorch would take it off "
-                "again before the next step; drive it less, or train with a reset to 0"
-            )
         return spikes if self.node.spiking else self.v
 
     def membrane(self) -> Tensor:
@@ -106,5 +89,5 @@ class SnnTorch(TorchBackend):
     """snnTorch 1.0's neurons."""
 
     name = "snntorch"
-    able = replace(PLAIN, nodes=PLAIN.nodes | {"Threshold"})
+    able = replace(PLAIN, nodes=PLAIN.nodes | {"Threshold"}, subtracts="threshold / decay")
     cell = Population

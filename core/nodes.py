@@ -18,6 +18,8 @@ from .arrays import Array, Shape, collapsed, collapsed_integers, frozen, pair
 from .errors import NetworkError
 from .timed import Schedule
 
+CLOSE = 1e-12  # relative: what counts as threshold / decay, in whatever order it was computed
+
 
 @dataclass(frozen=True, eq=False)
 class Node:
@@ -400,6 +402,15 @@ class Neuron(Node):
         """What a spike takes off under reset 'subtract'."""
         assert self.threshold is not None
         return self.threshold if self.reset_amount is None else self.reset_amount
+
+    @property
+    def subtracts_after_decay(self) -> bool:
+        """Whether a spike takes off threshold / decay: the threshold, after the next decay."""
+        if self.threshold is None or self.reset != "subtract":
+            return False
+        with np.errstate(divide="ignore", invalid="ignore"):
+            late = self.amount / self.threshold * self.decay_v
+        return bool((np.abs(late - 1) <= CLOSE).all())
 
     def output_shape(self, shape: Shape) -> Shape:
         return same_shape(self.shape, shape)

@@ -18,9 +18,12 @@ from ..export.passes.lower_pooling import AvgToSum, MaxPoolToSpikes, MergePools,
 from ..export.passes.move_bias import BiasToSynapse, QuietBackEdges
 from ..export.passes.own_synapses import OwnSynapses
 from ..export.passes.square_convs import ExpandGroups
+from ..export.passes.subtract_by_edge import SubtractByEdge
 from ..export.quantise import Options, Quantise
 from ..export.quantise.options import Runner, by_interpreter
 from ..export.quantise.scale import Chosen
+
+SPIKING = ("IF", "LIF", "CubaLIF")
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,11 @@ def passes_for(network: Network, able: Capabilities) -> tuple[Pass, ...]:
     lacking = {"I", "LI", "IF", "LIF"} - able.membrane_bias
     if lacking:
         passes.append(BiasToSynapse(tuple(sorted(lacking))))
+    either = frozenset({"value", "subtract"})
+    unable = tuple(kind for kind in SPIKING if "subtract" not in able.resets.get(kind, either))
+    late = able.subtracts != "any"
+    if (unable or late) and able.nodes >= {"I", "LI", "Threshold", "Scale"}:
+        passes.append(SubtractByEdge(unable, late))
     if "bias" not in able.back_edge_at_t0:
         passes.append(QuietBackEdges())
     if able.number_format == "loihi":

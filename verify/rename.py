@@ -1,6 +1,6 @@
 """Recordings speak of the network that was given, not of what an engine's passes made of it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -9,6 +9,7 @@ from ..core.arrays import Numbers
 from ..core.network import Network
 from ..core.nodes import Neuron, Node
 from ..core.recording import Recording
+from ..export.passes.subtract_by_edge import Parts, parts_of
 
 
 def as_original(
@@ -28,7 +29,7 @@ def as_original(
         name: in_given_units(values, given.nodes.get(name), lowered.nodes.get(name))
         for name, values in recording.u.items()
     }
-    return replace(
+    shown = replace(
         recording,
         outputs=named(recording.outputs),
         spikes=named(recording.spikes),
@@ -36,6 +37,41 @@ def as_original(
         u=named(currents),
         header={**recording.header, **header},
     )
+    return put_together(shown, lowered, given)
+
+
+def recorded_for(record: Collection[str], lowered: Network, given: Network) -> tuple[str, ...]:
+    """What an engine must record so that as_original can show these populations."""
+    parts = taken_apart(lowered, given)
+    more = {part for name in record for part in parts.get(name, ()) if part}
+    return (*record, *sorted(more))
+
+
+def taken_apart(lowered: Network, given: Network) -> dict[str, Parts]:
+    """The populations whose reset became an edge, with what they are now."""
+    found = {
+        n: parts_of(given.nodes.get(lowered.original(n) or n), lowered, n) for n in lowered.nodes
+    }
+    return {name: parts for name, parts in found.items() if parts is not None}
+
+
+def put_together(shown: Recording, lowered: Network, given: Network) -> Recording:
+    """The states of populations that were taken apart, as they are after the reset, in place of
+    those of their parts."""
+    v, u = dict(shown.v), dict(shown.u)
+    for name, parts in taken_apart(lowered, given).items():
+        original = lowered.original(name) or name
+        node, held = given.nodes[original], lowered.nodes[parts.membrane]
+        assert isinstance(node, Neuron)
+        v.pop(original, None)  # a Threshold's, which has none
+        membrane = v.pop(parts.membrane, None)
+        current = v.pop(parts.current, None) if parts.current else None
+        if membrane is not None and original in shown.spikes:
+            taken = node.amount * shown.spikes[original]
+            v[original] = in_given_shape(membrane, node) - taken
+        if current is not None:
+            u[original] = in_given_units(in_given_shape(current, node), node, held)
+    return replace(shown, v=v, u=u)
 
 
 def in_given_shape(values: Numbers, given: Node | None) -> Numbers:

@@ -50,8 +50,6 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     },
     "snntorch": {
         "membrane_bias": "bias",
-        "subtract_lif": "take it off again",
-        "subtract_cuba": "take it off again",
         "reset_to_value": "value other than 0",
         "reset_to_value_per_neuron": "value other than 0",
         "refractory": "refractory",

@@ -26,6 +26,8 @@ from spikeport.core.nodes import (
 from spikeport.verify.conformance.subjects import Engine
 from spikeport.verify.prepare import prepare
 
+from ..fuzz.graphs import grown
+from ..lava.cases import signals
 from .engines import got
 
 ENGINES = {
@@ -107,7 +109,7 @@ def alone(node: Neuron, drive: float = 1.0) -> Case:
         ("out", Output((2,))),
     )
     network = Network(nodes, tuple(edges), Meaning(dt=1e-3))
-    return Case("alone", network, {"in": np.full((6, 1, 2), drive)})
+    return Case("alone", network, {"in": np.full((6, 2, 2), drive)})
 
 
 def lif(decay: float = 0.5, threshold: float = 1.0, **told: Any) -> Neuron:
@@ -120,7 +122,7 @@ def lif(decay: float = 0.5, threshold: float = 1.0, **told: Any) -> Neuron:
         ("snntorch", lif(threshold=-0.5), "threshold below 0"),
         ("snntorch", lif(decay=-0.5), r"membrane decay outside of \[0, 1\]"),
         ("snntorch", lif(decay_u=frozen(1.5)), r"current decay outside of \[0, 1\]"),
-        ("snntorch", lif(reset="subtract", reset_amount=frozen(0.3)), "other than its threshold"),
+        ("snntorch", lif(reset="subtract", refractory=1), "refractory period of 1"),
         ("nengo", lif(threshold=-0.5), "threshold above 0"),
         ("nengo", lif(decay=1.5), "decay between 0 and 1"),
         ("sinabs", lif(decay_u=frozen(0.0)), "would lose what arrives"),
@@ -135,19 +137,27 @@ def test_refuses_by_name(name: str, node: Neuron, why: str) -> None:
         engine.open(prepare(case.network, engine.capabilities()).network)
 
 
-def test_snntorch_would_take_the_threshold_off_twice() -> None:
-    """Not said by any number of the network: it depends on the drive."""
+def test_snntorch_does_not_take_the_threshold_off_twice() -> None:
+    """Which its modules do, without delay, where a drive leaves a membrane above it."""
     engine = got("snntorch")
-    nodes, edges = chain(
-        ("in", Input((1,))), ("one", Neuron((1,), frozen(0.9), frozen(1.0), reset="subtract")),
-        ("out", Output((1,))),
-    )  # fmt: skip
-    network = prepare(Network(nodes, tuple(edges)), engine.capabilities()).network
-    with engine.open(network) as session:
-        fine = session.run({"in": np.full((4, 1, 1), 0.9)}, ("one",))
-        assert fine.spikes["one"].ravel().tolist() == [0, 1, 1, 1]
-        with pytest.raises(UnsupportedNode, match="'one'.*take it off again"):
-            session.run({"in": np.full((4, 1, 1), 2.5)}, ("one",))
+    for drive in (0.9, 2.5):
+        case = alone(lif(0.9, reset="subtract"), drive)
+        assert engine.capabilities().subtracts != "any"
+        assert Engine(engine).verdict(case).word == "exact"
+
+
+def test_snntorch_runs_whatever_it_does_not_refuse() -> None:
+    """Graphs of every node and parameter that a file can hold."""
+    engine, count = Engine(got("snntorch")), Counter[str]()
+    for seed in range(150):
+        network = grown(seed)
+        if network is None:
+            continue
+        inputs = signals(network, np.random.default_rng(seed), 6, 2)
+        found = engine.verdict(Case(f"grown {seed}", network, inputs))
+        assert not found.bad, (seed, found)
+        count[found.word] += 1
+    assert count["exact"] > 20, count
 
 
 def test_brian_does_not_hold_too_many_synapses(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ def run(
     from ...core.recording import checked_inputs
     from ..emulated import by_emulator
     from ..prepare import prepare
-    from ..rename import as_original
+    from ..rename import as_original, recorded_for
 
     read = (model, *paths(input_, calibrate))
     fresh(out, *read)
@@ -72,7 +72,7 @@ def run(
     prepared = prepare(network, engine.capabilities(), calibration, run=by_emulator())
     wanted = [name for name in record.split(",") if name]
     with engine.open(prepared.network) as session:
-        got = session.run(inputs, wanted)
+        got = session.run(inputs, recorded_for(wanted, prepared.network, network))
     about = {"model": str(model), **digests(model, network)}
     recording = as_original(got, prepared.network, network, about)
     if out.suffix == ".nir":
