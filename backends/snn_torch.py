@@ -4,8 +4,9 @@ Not by snnTorch's NIR importer, which fixes dt, gives an IF a leak, ignores v_re
 loops. With `reset_delay=True` a module takes the threshold off after the next decay, which takes
 threshold / decay off at once: exact for an IF, and for networks that mean just that. With
 `reset_delay=False` it looks for a spike again, before the next step, in the membrane that it has
-just reset, and takes the threshold off twice where one was not enough. So any other subtraction
-reaches this engine as Leaky without reset, Threshold and an edge back (SubtractByEdge).
+just reset, and takes the threshold off twice where one was not enough; with delay that look before
+a step finds a membrane at rest over a threshold below 0. So any other subtraction reaches this
+engine as Leaky without reset, Threshold and an edge back (SubtractByEdge).
 """
 
 from dataclasses import replace

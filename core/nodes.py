@@ -405,8 +405,10 @@ class Neuron(Node):
 
     @property
     def subtracts_after_decay(self) -> bool:
-        """Whether a spike takes off threshold / decay: the threshold, after the next decay."""
-        if self.threshold is None or self.reset != "subtract":
+        """Whether a spike takes off threshold / decay: the threshold, after the next decay. Not
+        so of a threshold below 0: who looks at the membrane before a step finds one at rest above.
+        """
+        if self.threshold is None or self.reset != "subtract" or (self.threshold < 0).any():
             return False
         with np.errstate(divide="ignore", invalid="ignore"):
             late = self.amount / self.threshold * self.decay_v

@@ -146,6 +146,12 @@ def test_snntorch_does_not_take_the_threshold_off_twice() -> None:
         assert Engine(engine).verdict(case).word == "exact"
 
 
+def test_snntorch_takes_nothing_off_a_membrane_at_rest() -> None:
+    """Which its modules do before the first step, where the threshold is below 0."""
+    case = alone(lif(1.0, -0.25, reset="subtract"), -0.4)
+    assert Engine(got("snntorch")).verdict(case).word == "exact"
+
+
 def test_snntorch_runs_whatever_it_does_not_refuse() -> None:
     """Graphs of every node and parameter that a file can hold."""
     engine, count = Engine(got("snntorch")), Counter[str]()
