@@ -137,7 +137,8 @@ def check_binary(name: str, values: Numbers) -> None:
 
 
 def wanted_nodes(network: Network, record: Collection[str]) -> tuple[str, ...]:
-    """The nodes to record; 'all' means every population. DataError names one that is not."""
+    """The nodes to record; 'all' means every population. DataError names one that is none.
+    One that is named twice is kept once."""
     populations = [n for n, node in network.nodes.items() if hasattr(node, "spiking")]
     if "all" in record:
         return tuple(populations)
@@ -146,7 +147,7 @@ def wanted_nodes(network: Network, record: Collection[str]) -> tuple[str, ...]:
             raise DataError(
                 f"node {name!r} cannot be recorded; the populations are {', '.join(populations)}"
             )
-    return tuple(record)
+    return tuple(dict.fromkeys(record))
 
 
 def load_array(path: Path) -> Numbers:

@@ -29,15 +29,15 @@ def as_original(
         name: in_given_units(values, given.nodes.get(name), lowered.nodes.get(name))
         for name, values in recording.u.items()
     }
-    shown = replace(
-        recording,
-        outputs=named(recording.outputs),
-        spikes=named(recording.spikes),
-        v=named(recording.v),
-        u=named(currents),
+    whole = put_together(replace(recording, u=currents), lowered, given)
+    return replace(
+        whole,
+        outputs=named(whole.outputs),
+        spikes=named(whole.spikes),
+        v=named(whole.v),
+        u=named(whole.u),
         header={**recording.header, **header},
     )
-    return put_together(shown, lowered, given)
 
 
 def recorded_for(record: Collection[str], lowered: Network, given: Network) -> tuple[str, ...]:
@@ -49,29 +49,28 @@ def recorded_for(record: Collection[str], lowered: Network, given: Network) -> t
 
 def taken_apart(lowered: Network, given: Network) -> dict[str, Parts]:
     """The populations whose reset became an edge, with what they are now."""
-    found = {
-        n: parts_of(given.nodes.get(lowered.original(n) or n), lowered, n) for n in lowered.nodes
-    }
+    found = {name: parts_of(given.nodes.get(name), lowered, name) for name in lowered.nodes}
     return {name: parts for name, parts in found.items() if parts is not None}
 
 
-def put_together(shown: Recording, lowered: Network, given: Network) -> Recording:
+def put_together(recording: Recording, lowered: Network, given: Network) -> Recording:
     """The states of populations that were taken apart, as they are after the reset, in place of
-    those of their parts."""
-    v, u = dict(shown.v), dict(shown.u)
+    those of their parts. Under the engine's own names: an original one may be that of a part."""
+    v, u = dict(recording.v), dict(recording.u)
     for name, parts in taken_apart(lowered, given).items():
-        original = lowered.original(name) or name
-        node, held = given.nodes[original], lowered.nodes[parts.membrane]
+        if name not in recording.spikes:
+            continue
+        node, held = given.nodes[name], lowered.nodes[parts.membrane]
         assert isinstance(node, Neuron)
-        v.pop(original, None)  # a Threshold's, which has none
+        v.pop(name, None)  # a Threshold's, which has none
         membrane = v.pop(parts.membrane, None)
         current = v.pop(parts.current, None) if parts.current else None
-        if membrane is not None and original in shown.spikes:
-            taken = node.amount * shown.spikes[original]
-            v[original] = in_given_shape(membrane, node) - taken
+        if membrane is not None:
+            taken = node.amount * in_given_shape(recording.spikes[name], node)
+            v[name] = in_given_shape(membrane, node) - taken
         if current is not None:
-            u[original] = in_given_units(in_given_shape(current, node), node, held)
-    return replace(shown, v=v, u=u)
+            u[name] = in_given_units(in_given_shape(current, node), node, held)
+    return replace(recording, v=v, u=u)
 
 
 def in_given_shape(values: Numbers, given: Node | None) -> Numbers:

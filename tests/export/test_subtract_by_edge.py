@@ -13,6 +13,7 @@ from spikeport.core import interpreter, store
 from spikeport.core.arrays import frozen
 from spikeport.core.network import Meaning, Network
 from spikeport.core.nodes import Input, Linear, Neuron, Node, Output, Scale
+from spikeport.core.recording import wanted_nodes
 from spikeport.core.schedule import compile
 from spikeport.export.passes.base import run_passes
 from spikeport.export.passes.subtract_by_edge import SubtractByEdge
@@ -89,6 +90,7 @@ def lif(**told: Any) -> Neuron:
         lif(decay_u=frozen([0.5, 0.25]), gain_u=frozen(2.0), gain_v=frozen(0.75)),
         lif(reset_amount=frozen(0.0), compare=">="),
         lif(reset_amount=frozen([0.5, 3.0]), threshold=frozen([0.0, -0.25])),
+        lif(decay_v=frozen(1.0), threshold=frozen([1.0, -0.25])),  # at rest over its threshold
     ],
 )
 def test_in_a_loop(node: Neuron, at_t0: str, late: Any) -> None:
@@ -122,6 +124,33 @@ def test_states_are_left_out_where_they_were_not_recorded() -> None:
     asked = recorded_for(("one",), after, network)
     whole = as_original(interpreter.run(program, inputs, asked), after, network, {})
     assert (set(whole.spikes), set(whole.v)) == ({"one"}, {"one"})
+    part = as_original(interpreter.run(program, inputs, ("one.v",)), after, network, {})
+    assert (set(part.spikes), set(part.v)) == (set(), {"one.v"})
+
+
+@pytest.mark.parametrize("asked", [("one", "one"), ("one", "one.v")])
+def test_what_is_asked_for_twice_is_recorded_once(asked: tuple[str, ...]) -> None:
+    network = pair(lif())
+    after = SubtractByEdge().apply(network)
+    assert wanted_nodes(after, recorded_for(asked, after, network)) == ("one", "one.v")
+
+
+@pytest.mark.parametrize("decay_u", [None, frozen(0.5)])
+@pytest.mark.parametrize("origin", [{"one": "trained"}, {"one": "one.v"}, {"one": "in"}])
+def test_under_the_trained_name(origin: dict[str, str | None], decay_u: Any) -> None:
+    """A file says it where it differs; the numbers are still those of the given node."""
+    network = pair(lif(decay_u=decay_u)).changed(origin=origin)
+    after = SubtractByEdge().apply(network)
+    inputs = signals(network, np.random.default_rng(5), 12, 2)
+    wanted, got = (
+        as_original(interpreter.run(compile(n), inputs, ("all",)), n, network, {})
+        for n in (network, after)
+    )
+    for group in ("spikes", "v", "u"):
+        here, there = getattr(wanted, group), getattr(got, group)
+        assert set(here) == set(there), group
+        for name, values in here.items():
+            np.testing.assert_allclose(there[name], values, 1e-9, 1e-9, err_msg=f"{group} {name}")
 
 
 def test_it_survives_a_file(tmp_path: Any) -> None:
