@@ -17,6 +17,7 @@ import numpy as np
 from ...core.arrays import Array, frozen, sealed
 from ...core.network import Edge, Network
 from ...core.nodes import Neuron, Node, Scale
+from ...core.schedule import find_back_edges
 from .edit import free_name
 
 
@@ -85,15 +86,13 @@ def apart(network: Network, name: str, node: Neuron) -> Network:
         """Whoever heard the population's drive is now its first part."""
         return (edge[0], first) if edge[1] == name else edge
 
-    meaning = network.meaning
-    if meaning.back_edges is not None:
-        late = (*(moved(edge) for edge in meaning.back_edges), (back, membrane))
-        meaning = replace(meaning, back_edges=late)
+    # Listed, since they are looked for in the order of names, and names change here.
+    late = (*(moved(edge) for edge in sorted(find_back_edges(network))), (back, membrane))
     return network.changed(
         nodes={**network.nodes, **made},
         edges=(*(moved(edge) for edge in network.edges), *edges),
         origin={**network.origin, **{part: None for part in made if part != name}},
-        meaning=meaning,
+        meaning=replace(network.meaning, back_edges=late),
     )
 
 
