@@ -5,11 +5,11 @@ import keyword
 import re
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from ..core.network import Edge, Network
 from ..core.nodes import Input, Output
 from ..core.schedule import compile
+from .rename import renamed
 
 # what torch's modules have already: a node of that name cannot become one of their children
 TAKEN = frozenset(
@@ -52,14 +52,7 @@ def named_in_order(network: Network) -> Network:
     new = {
         name: f"n{i:0{width}d}_{re.sub(r'[^a-zA-Z0-9]', '_', name)}" for i, name in enumerate(order)
     }
-    listed = network.meaning.back_edges
-    back = None if listed is None else tuple((new[a], new[b]) for a, b in listed)
-    return network.changed(
-        nodes={new[name]: node for name, node in network.nodes.items()},
-        edges=tuple((new[a], new[b]) for a, b in network.edges),
-        meaning=replace(network.meaning, back_edges=back),
-        origin={new[name]: network.original(name) for name in order},
-    )
+    return renamed(network, new)
 
 
 def late_in_queue(network: Network) -> frozenset[Edge]:

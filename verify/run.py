@@ -23,7 +23,7 @@ from .counts import Counter, LayerCounts
 from .emulated import by_emulator
 from .prepare import Prepared, prepare
 from .refusals import Refusal, Refusals
-from .rename import in_given_shape
+from .rename import in_given_shape, under_original_names
 from .roots import Roots, find_roots
 
 Batch = tuple[Numbers, Numbers | None]  # x [T, B, *shape], labels [B]
@@ -169,6 +169,7 @@ def verify(
     forward. max_drop: points of accuracy that integers may cost. An engine that refuses the
     network stands in `refused`; if all do, that is raised.
     """
+    told, network = network, under_original_names(network)
     held = baseline or ReferenceBaseline(network)
     calibrated = Once(calibration) if calibration is not None else None
     runs: list[EngineRun] = []
@@ -213,7 +214,7 @@ def verify(
     if not samples:
         raise DataError("there are no samples to verify on")
     outcomes = tuple(Outcome(run, tuple(judged(run, max_drop))) for run in runs)
-    return Verification(network, held.name, outcomes, samples, steps, first, refusals.told())
+    return Verification(told, held.name, outcomes, samples, steps, first, refusals.told())
 
 
 def check_labels(labels: Numbers | None, output: Array) -> None:
