@@ -46,9 +46,11 @@ def find_back_edges(network: Network) -> frozenset[Edge]:
     """The edges that carry the previous step's values.
 
     Of a pipelined network every edge out of a synapse: its sum is heard one step later. Else
-    those that the metadata lists; else, depth-first from each Input in name order, the edges
-    into a node on the current path. If another Input, or another order of walking, would cut
-    the loops elsewhere, the graph is ambiguous and is refused.
+    those that the metadata lists; else, depth-first from each Input, the edges into a node on the
+    current path. If another Input, or another order of walking, would cut the loops elsewhere, the
+    graph is ambiguous and is refused: no order does where every way from the Input to such an edge
+    leads through the node that the edge ends at (a reducible flow graph: M. S. Hecht and J. D.
+    Ullman, 1974). So names decide nothing.
     """
     if network.meaning.timing == "pipelined":
         return frozenset(e for e in network.edges if hop(network.nodes[e[0]]))
@@ -56,24 +58,27 @@ def find_back_edges(network: Network) -> frozenset[Edge]:
         return frozenset(network.meaning.back_edges)
     decided: dict[Edge, bool] = {}
     for root in network.inputs:
-        for turned in (False, True):
-            seen, cut = walk(network, root, turned)
-            for edge in network.edges:
-                if edge[0] in seen and decided.setdefault(edge, edge in cut) != (edge in cut):
-                    raise NetworkError(
-                        f"edge {edge[0]!r} -> {edge[1]!r} closes a loop that could be cut in "
-                        "more than one way, and which edge carries the previous step's spikes "
-                        "changes the result; list the back edges in metadata 'back_edges'"
-                    )
+        seen, cut = walk(network, root)
+        past = {target: reached(network, root, without=target) for _, target in cut}
+        for edge in network.edges:
+            if edge[0] not in seen:
+                continue
+            late = edge in cut
+            if (late and edge[0] in past[edge[1]]) or decided.setdefault(edge, late) != late:
+                raise NetworkError(
+                    f"edge {edge[0]!r} -> {edge[1]!r} closes a loop that could be cut in "
+                    "more than one way, and which edge carries the previous step's spikes "
+                    "changes the result; list the back edges in metadata 'back_edges'"
+                )
     return frozenset(edge for edge, cut in decided.items() if cut)
 
 
-def walk(network: Network, root: str, turned: bool) -> tuple[set[str], set[Edge]]:
+def walk(network: Network, root: str) -> tuple[set[str], set[Edge]]:
     """Depth-first from an Input: the nodes seen, and the edges into the path."""
     seen = {root}
     path = {root}
     cut: set[Edge] = set()
-    stack: list[tuple[str, Iterator[str]]] = [(root, children(network, root, turned))]
+    stack: list[tuple[str, Iterator[str]]] = [(root, iter(network.targets[root]))]
     while stack:
         name, ahead = stack[-1]
         child = next(ahead, None)
@@ -85,13 +90,20 @@ def walk(network: Network, root: str, turned: bool) -> tuple[set[str], set[Edge]
         elif child not in seen:
             seen.add(child)
             path.add(child)
-            stack.append((child, children(network, child, turned)))
+            stack.append((child, iter(network.targets[child])))
     return seen, cut
 
 
-def children(network: Network, name: str, turned: bool) -> Iterator[str]:
-    """A node's targets in name order, or the other way round."""
-    return iter(network.targets[name][:: -1 if turned else 1])
+def reached(network: Network, root: str, without: str) -> set[str]:
+    """The nodes that an Input leads to by ways around one node."""
+    seen = {root, without}
+    ahead = [root]
+    while ahead:
+        for target in network.targets[ahead.pop()]:
+            if target not in seen:
+                seen.add(target)
+                ahead.append(target)
+    return seen - {without}
 
 
 def sort(network: Network, back: frozenset[Edge]) -> tuple[str, ...]:

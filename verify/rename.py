@@ -10,7 +10,6 @@ from ..core.errors import NetworkError
 from ..core.network import Network
 from ..core.nodes import Neuron, Node
 from ..core.recording import Recording
-from ..core.schedule import find_back_edges
 from ..export.passes.subtract_by_edge import Parts, parts_of
 
 
@@ -43,16 +42,14 @@ def as_original(
 
 
 def renamed(network: Network, new: Mapping[str, str]) -> Network:
-    """The network with other names for its nodes; back edges that it does not list stay where
-    they are, though they are looked for in the order of names."""
-    meaning = network.meaning
-    if meaning.timing != "pipelined" and (late := sorted(find_back_edges(network))):
-        meaning = replace(meaning, back_edges=tuple((new[a], new[b]) for a, b in late))
+    """The network with other names for its nodes."""
+    listed = network.meaning.back_edges
+    back = None if listed is None else tuple((new[a], new[b]) for a, b in listed)
     return network.changed(
         nodes={new[name]: node for name, node in network.nodes.items()},
         edges=tuple((new[a], new[b]) for a, b in network.edges),
         origin={new[name]: network.original(name) for name in network.nodes},
-        meaning=meaning,
+        meaning=replace(network.meaning, back_edges=back),
     )
 
 

@@ -17,7 +17,6 @@ import numpy as np
 from ...core.arrays import Array, frozen, sealed
 from ...core.network import Edge, Network
 from ...core.nodes import Neuron, Node, Scale
-from ...core.schedule import find_back_edges
 from .edit import free_name
 
 
@@ -86,13 +85,15 @@ def apart(network: Network, name: str, node: Neuron) -> Network:
         """Whoever heard the population's drive is now its first part."""
         return (edge[0], first) if edge[1] == name else edge
 
-    # Listed, since they are looked for in the order of names, and names change here.
-    late = (*(moved(edge) for edge in sorted(find_back_edges(network))), (back, membrane))
+    meaning = network.meaning
+    if meaning.back_edges is not None:
+        late = (*(moved(edge) for edge in meaning.back_edges), (back, membrane))
+        meaning = replace(meaning, back_edges=late)
     return network.changed(
         nodes={**network.nodes, **made},
         edges=(*(moved(edge) for edge in network.edges), *edges),
         origin={**network.origin, **{part: None for part in made if part != name}},
-        meaning=replace(network.meaning, back_edges=late),
+        meaning=meaning,
     )
 
 

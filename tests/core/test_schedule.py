@@ -1,11 +1,13 @@
 """Order, shapes, loops, and when a pipelined engine sees what."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from spikeport.core.errors import NetworkError
 from spikeport.core.linear import has_synapses
-from spikeport.core.network import Meaning, Network
+from spikeport.core.network import Edge, Meaning, Network
 from spikeport.core.nodes import Conv, Delay, Input, Linear, Neuron, Node, Output
 from spikeport.core.pipeline import Pipeline, pipeline
 from spikeport.core.schedule import compile, find_back_edges
@@ -55,6 +57,54 @@ def test_walking_order_that_matters_is_refused() -> None:
     )
     with pytest.raises(NetworkError, match="more than one way"):
         compile(network)
+
+
+def test_names_do_not_decide_where_a_loop_is_cut() -> None:
+    """y and z hear each other, y before and after z in any order of b, c and d: by names y would
+    always come first, and with other names would not."""
+    loop = {"y": neuron(), "z": neuron(), "to_z": dense(), "to_y": dense()}
+    ways = ("in>b>y", "in>c>z", "in>d>y", "y>to_z>z>to_y>y", "y>out")
+    with pytest.raises(NetworkError, match="more than one way"):
+        compile(net({**loop, **{n: dense() for n in "bcd"}}, *ways))
+
+
+def walked(network: Network, random: np.random.Generator) -> frozenset[Edge]:
+    """The edges into the path of a depth-first walk that takes targets in any order."""
+    cut: set[Edge] = set()
+    seen: set[str] = set()
+
+    def go(name: str, path: tuple[str, ...]) -> None:
+        seen.add(name)
+        for target in random.permutation(network.targets[name]):
+            if target in (*path, name):
+                cut.add((name, str(target)))
+            elif target not in seen:
+                go(str(target), (*path, name))
+
+    go("in", ())
+    return frozenset(cut)
+
+
+def test_what_is_accepted_is_what_every_walk_cuts() -> None:
+    random = np.random.default_rng(0)
+    ends = Counter[str]()
+    for _ in range(400):
+        names = [f"n{i}" for i in range(random.integers(2, 7))]
+        chance = random.uniform(0.1, 0.4)
+        edges = {("in", names[0]), (names[-1], "out")}
+        edges |= {(a, b) for a in ("in", *names) for b in names if random.random() < chance}
+        ports: dict[str, Node] = {"in": Input((2,)), "out": Output((2,))}
+        network = Network({**ports, **{n: neuron() for n in names}}, tuple(edges))
+        cuts = {walked(network, random) for _ in range(200)}
+        try:
+            found = find_back_edges(network)
+        except NetworkError:
+            assert len(cuts) > 1
+            ends["refused"] += 1
+        else:
+            assert cuts == {found}
+            ends["loops" if found else "none"] += 1
+    assert min(ends["loops"], ends["refused"]) > 50, ends
 
 
 def test_shapes_are_checked_edge_by_edge() -> None:

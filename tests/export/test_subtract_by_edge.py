@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -152,22 +151,6 @@ def test_under_the_trained_name(origin: dict[str, str | None], decay_u: Any) -> 
         assert set(here) == set(there), group
         for name, values in here.items():
             np.testing.assert_allclose(there[name], values, 1e-9, 1e-9, err_msg=f"{group} {name}")
-
-
-def test_the_back_edges_stay_where_they_were() -> None:
-    """They are looked for in the order of names, and 'b' < 'b.c' < 'b.v'."""
-    spiking = Neuron((2,), frozen(0.5), frozen(1.0))
-    eye = Linear(np.eye(2))
-    nodes: dict[str, Node] = {
-        "in": Input((2,)), "b": lif(), "b.c": eye, "d": eye, "to_y": eye, "y": spiking,
-        "y_z": eye, "z": spiking, "z_y": eye, "out": Output((2,)),
-    }  # fmt: skip
-    ways = ("in b to_y y", "in b.c z", "in d y", "y y_z z z_y y", "y out")
-    edges = tuple(edge for way in ways for edge in pairwise(way.split()))
-    network = Network(nodes, edges, Meaning(dt=1e-3))
-    assert kept(network) == "apart"
-    after = SubtractByEdge().apply(network)
-    assert compile(after).back_edges == {("z_y", "y"), ("b.reset", "b.v")}
 
 
 def test_it_survives_a_file(tmp_path: Any) -> None:
