@@ -110,9 +110,9 @@ step: once as `spikeport export` writes any file, and once as `spikeport export 
 *refuses*: the importer raises, dies or hangs; or, with `--for`, spikeport says what it would
 change and writes nothing. **WRONG**: it runs, and runs another network. `--for` has none: what
 an importer reads right is declared in `verify/readers.py`, a network is brought within it by
-exact passes, and the rest is an error. Norse's and Sinabs' importers order nodes by sets of
-texts, so that without `--for` what goes wrong, and whether it raises, differs from run to run but
-for PYTHONHASHSEED, which is 1 here. What goes wrong is the importers' doing:
+exact passes, and the rest is an error. Norse's and Sinabs' importers order nodes by sets, so that
+without `--for` what goes wrong, and whether it raises, differs from run to run: two cells of
+Norse's did, though PYTHONHASHSEED was 1. What goes wrong is the importers' doing:
 
 {causes}
 
