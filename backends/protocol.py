@@ -61,6 +61,10 @@ class Capabilities:
     records: frozenset[str] = frozenset({"spikes", "v", "u"})
     agreement: Agreement = "bit_exact"
 
+    def resets_of(self, kind: str) -> frozenset[str]:
+        """How a kind of neuron may reset: either way where nothing is said."""
+        return self.resets.get(kind, frozenset({"value", "subtract"}))
+
 
 class Session(Protocol):
     """A network opened on an engine."""
@@ -199,7 +203,7 @@ def node_complaints(node: Node, able: Capabilities) -> Iterator[str]:
 
 def neuron_complaints(node: Neuron, able: Capabilities) -> Iterator[str]:
     """What of one population is not within the capabilities."""
-    if node.spiking and node.reset not in able.resets.get(node.kind, {"value", "subtract"}):
+    if node.spiking and node.reset not in able.resets_of(node.kind):
         yield f"resets by {node.reset!r}; this engine cannot"
     if node.reset == "value" and node.v_reset.any() and not able.v_reset:
         yield "resets to a value other than 0; this engine resets to 0"

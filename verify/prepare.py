@@ -95,8 +95,7 @@ def passes_for(network: Network, able: Capabilities) -> tuple[Pass, ...]:
     lacking = {"I", "LI", "IF", "LIF"} - able.membrane_bias
     if lacking:
         passes.append(BiasToSynapse(tuple(sorted(lacking))))
-    either = frozenset({"value", "subtract"})
-    unable = tuple(kind for kind in SPIKING if "subtract" not in able.resets.get(kind, either))
+    unable = tuple(kind for kind in SPIKING if "subtract" not in able.resets_of(kind))
     late = able.subtracts != "any"
     if (unable or late) and able.nodes >= {"I", "LI", "Threshold", "Scale"}:
         passes.append(SubtractByEdge(unable, late))
