@@ -59,7 +59,7 @@ def find_back_edges(network: Network) -> frozenset[Edge]:
     decided: dict[Edge, bool] = {}
     for root in network.inputs:
         seen, cut = walk(network, root)
-        past = {target: reached(network, root, without=target) for _, target in cut}
+        past = {target: reached(network, root, around=target) for _, target in cut}
         for edge in network.edges:
             if edge[0] not in seen:
                 continue
@@ -94,16 +94,16 @@ def walk(network: Network, root: str) -> tuple[set[str], set[Edge]]:
     return seen, cut
 
 
-def reached(network: Network, root: str, without: str) -> set[str]:
-    """The nodes that an Input leads to by ways around one node."""
-    seen = {root, without}
-    ahead = [root]
+def reached(network: Network, name: str, around: str | None = None) -> set[str]:
+    """The nodes that a node's output comes to, by ways around another one."""
+    seen: set[str] = set()
+    ahead = [name]
     while ahead:
         for target in network.targets[ahead.pop()]:
-            if target not in seen:
+            if target not in seen and target != around:
                 seen.add(target)
                 ahead.append(target)
-    return seen - {without}
+    return seen
 
 
 def sort(network: Network, back: frozenset[Edge]) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from ..core.network import Edge, Network
 from ..core.nodes import Input, Output
-from ..core.schedule import compile
-from .rename import renamed
+from ..core.schedule import compile, reached
+from .names import renamed
 
 # what torch's modules have already: a node of that name cannot become one of their children
 TAKEN = frozenset(
@@ -96,18 +96,6 @@ def edges_depth_first(network: Network) -> tuple[list[Edge], list[str]]:
     ]
     late += [f"{told[n]!r} after the Output" for n in at if at[n] > at[network.outputs[0]]]
     return edges, late
-
-
-def reached(network: Network, name: str) -> set[str]:
-    """The nodes that a node's output comes to."""
-    seen: set[str] = set()
-    todo = [name]
-    while todo:
-        for target in network.targets[todo.pop()]:
-            if target not in seen:
-                seen.add(target)
-                todo.append(target)
-    return seen
 
 
 def walked(edges: Sequence[Edge], root: str) -> list[str]:

@@ -6,7 +6,6 @@ from math import prod
 from typing import Any
 
 from ..core.arrays import Numbers
-from ..core.errors import NetworkError
 from ..core.network import Network
 from ..core.nodes import Neuron, Node
 from ..core.recording import Recording
@@ -39,42 +38,6 @@ def as_original(
         u=named(whole.u),
         header={**recording.header, **header},
     )
-
-
-def renamed(network: Network, new: Mapping[str, str]) -> Network:
-    """The network with other names for its nodes."""
-    listed = network.meaning.back_edges
-    back = None if listed is None else tuple((new[a], new[b]) for a, b in listed)
-    return network.changed(
-        nodes={new[name]: node for name, node in network.nodes.items()},
-        edges=tuple((new[a], new[b]) for a, b in network.edges),
-        origin={new[name]: network.original(name) for name in network.nodes},
-        meaning=replace(network.meaning, back_edges=back),
-    )
-
-
-def under_original_names(network: Network) -> Network:
-    """The network with the trained network's names; itself if it has them. A node that a pass
-    added gives way. NetworkError where two are said to be the same one."""
-    if all(network.original(name) in (None, name) for name in network.nodes):
-        return network
-    new: dict[str, str] = {}
-    for name in network.nodes:
-        original = network.original(name)
-        if original in new.values():
-            raise NetworkError(
-                f"two nodes are both said to have been {original!r} of the trained network, "
-                f"{name!r} among them; take 'origin' out of the metadata of one"
-            )
-        if original is not None:
-            new[name] = original
-    for name in network.nodes:
-        if name not in new:
-            free = name
-            while free in new.values():
-                free += "'"
-            new[name] = free
-    return renamed(network, new)
 
 
 def recorded_for(record: Collection[str], lowered: Network, given: Network) -> tuple[str, ...]:

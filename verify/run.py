@@ -21,9 +21,10 @@ from . import verdict
 from .compare import Tally, read_out
 from .counts import Counter, LayerCounts
 from .emulated import by_emulator
+from .names import under_original_names
 from .prepare import Prepared, prepare
 from .refusals import Refusal, Refusals
-from .rename import in_given_shape, under_original_names
+from .rename import in_given_shape
 from .roots import Roots, find_roots
 
 Batch = tuple[Numbers, Numbers | None]  # x [T, B, *shape], labels [B]
