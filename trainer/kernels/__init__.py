@@ -6,7 +6,8 @@ function    a fused population as one operation of autograd
 scan        the same of one that hears itself
 layout      signals as rows of memory
 passes      a pass forward and one backward; engines runs them by numba or by Triton
-loops       the steps themselves, in numba; on_cpu runs them, threads shares them out
+loops       the steps themselves, in numba; on_cpu runs them
+jobs        what such a loop is told; threads runs it on all blocks
 gpu_loops   the steps in Triton; on_gpu runs them
 pool        average pools; pool_loops, in numba
 
@@ -19,12 +20,17 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from .choice import Choice, Mode, asked, chosen, integrator, mode, on_this_machine
+from .engines import engine, named
+from .function import population
+from .scan import recurrent
+from .way import PLANS, of_integrator, of_neuron
 
 if TYPE_CHECKING:
     from ..neurons.base import Neuron, Numbers
     from ..spiking import Feedback
 
 __all__ = [
+    "PLANS",
     "Choice",
     "Mode",
     "asked",
@@ -37,23 +43,15 @@ __all__ = [
 ]
 
 
-def run(neuron: "Neuron", x: Tensor, feedback: "Feedback | None" = None) -> Tensor:
+def run(neuron: "Neuron", x: Tensor, choice: Choice, feedback: "Feedback | None" = None) -> Tensor:
     """Spikes [T, B, *shape] of a population that is covered, from rest."""
-    from .way import of_neuron
-
+    plan = of_neuron(neuron)
     if feedback is None:
-        from .function import population
-
-        return population(x, *of_neuron(neuron))
-    from .scan import recurrent
-
+        return population(x, plan, named(choice.engine))
     assert isinstance(feedback, nn.Linear)
-    return recurrent(x, feedback.weight, feedback.bias, *of_neuron(neuron))
+    return recurrent(x, feedback.weight, feedback.bias, plan)
 
 
 def integrate(numbers: "Numbers", x: Tensor, late: int) -> Tensor:
     """Membranes [T, B, *shape] of a population that does not fire, `late` steps after each."""
-    from .function import population
-    from .way import of_integrator
-
-    return population(x, *of_integrator(numbers, late))
+    return population(x, of_integrator(numbers, late), engine(x))

@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from ..spiking import Feedback
 
 Mode = Literal["auto", "fused", "eager"]
+Engine = Literal["numba", "triton"]
+MODES = get_args(Mode)
 VARIABLE = "SPIKEPORT_KERNELS"
 INTERPRETER = "TRITON_INTERPRET"
 COMPILERS = ("gcc", "clang")  # that triton looks for
+STATES = (torch.float32, torch.float64)  # types that kernels compute in
 _asked: Mode = "auto"
 
 
@@ -47,7 +50,7 @@ class Choice:
 def mode() -> Mode:
     """What is asked for now. ConfigError if the variable says something else."""
     said = os.environ.get(VARIABLE) or _asked
-    if said not in get_args(Mode):
+    if said not in MODES:
         raise ConfigError(f"{VARIABLE} is {said!r}; it must be auto, fused or eager")
     return cast(Mode, said)
 
@@ -73,11 +76,12 @@ def chosen(neuron: "Neuron", x: Tensor, feedback: "Feedback | None" = None) -> C
         return Choice("eager", "its steps are recorded")
     if segments.running():
         return Choice("eager", "its steps are run in segments")
-    reason = not_covered(neuron) or not_here(x)
+    engine = engine_of(x.device.type)
+    reason = not_covered(neuron) or not_here(x, engine)
     if feedback is not None:
         reason = reason or not_a_scan(feedback, x)
     if not reason:
-        return Choice(engine_of(x.device.type))
+        return fused(engine)
     if wanted == "fused":
         raise ConfigError(
             f"kernels are to be fused, but a {type(neuron).__name__} cannot be: {reason}; "
@@ -88,9 +92,16 @@ def chosen(neuron: "Neuron", x: Tensor, feedback: "Feedback | None" = None) -> C
 
 def integrator(x: Tensor) -> Choice:
     """What runs a population that does not fire on x [T, B, *shape]."""
-    reason = "asked for" if mode() == "eager" else not_here(x)
+    engine = engine_of(x.device.type)
+    reason = "asked for" if mode() == "eager" else not_here(x, engine)
     reason = "its steps are run in segments" if segments.running() else reason
-    return Choice("eager", reason) if reason else Choice(engine_of(x.device.type))
+    return Choice("eager", reason) if reason else fused(engine)
+
+
+@cache
+def fused(engine: Engine) -> Choice:
+    """The choice of an engine."""
+    return Choice(engine)
 
 
 def not_covered(neuron: "Neuron") -> str:
@@ -117,16 +128,16 @@ def not_a_scan(feedback: "Feedback", x: Tensor) -> str:
     return ""
 
 
-def not_here(x: Tensor) -> str:
-    """Why no kernel takes this input; '' if one does."""
-    if state_type(x.dtype) not in (torch.float32, torch.float64):
+def not_here(x: Tensor, engine: Engine) -> str:
+    """Why no kernel of an engine takes this input; '' if one does."""
+    if state_type(x.dtype) not in STATES:
         return f"an input of {str(x.dtype).removeprefix('torch.')}"
     if x.ndim < 2 or not x.numel():
         return "an empty input"
-    return missing(x.device.type)
+    return lacking(x.device.type, engine)
 
 
-def engine_of(device: str) -> Literal["numba", "triton"]:
+def engine_of(device: str) -> Engine:
     """What runs kernels on a kind of device: Triton on GPUs, and where its interpreter, which
     runs on a processor, is asked for by its own variable."""
     return "triton" if device != "cpu" or os.environ.get(INTERPRETER) == "1" else "numba"
@@ -134,9 +145,13 @@ def engine_of(device: str) -> Literal["numba", "triton"]:
 
 def missing(device: str) -> str:
     """Why there is no kernel on this kind of device; '' if there is."""
+    return lacking(device, engine_of(device))
+
+
+def lacking(device: str, package: Engine) -> str:
+    """The same, of the package that has the kernel."""
     if device not in ("cpu", "cuda"):
         return f"no kernel for {device}"
-    package = engine_of(device)
     if not installed(package):
         return f"{package} is not installed"
     return "" if device == "cpu" else no_compiler()

@@ -9,6 +9,7 @@ An input that is held, [B, *shape], or in half precision takes less memory than 
 alone is saved, and the backward pass makes the rest again, a block of neurons at a time.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,16 +18,16 @@ from torch.autograd.function import once_differentiable
 
 from ..spiking import state_type
 from . import passes
-from .engines import engine
+from .engines import Engine
 from .layout import one_step, rows, still, strides, unrolled
-from .way import Given, Way, gradients
+from .way import Plan
 
 
-def population(x: Tensor, way: Way, given: Given) -> Tensor:
+def population(x: Tensor, plan: Plan, engine: Engine) -> Tensor:
     """Its output [T, B, *shape] for x [T, B, *shape], as `Spiking.run` gives it."""
     held = still(x)
-    heard = one_step(x) if held else x
-    out: Tensor = _Population.apply(heard, way, len(x), held, *given)  # type: ignore[no-untyped-call]
+    how = plan, engine, len(x), held
+    out: Tensor = _Population.apply(one_step(x) if held else x, how, *plan.tensors)  # type: ignore[no-untyped-call]
     return out
 
 
@@ -35,44 +36,54 @@ class _Population(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, way: Way, steps: int, held: bool, *given: float | Tensor
+        ctx: Any, x: Tensor, how: tuple[Plan, Engine, int, bool], *learned: Tensor
     ) -> Tensor:
+        plan, engine, steps, held = how
+        way = plan.way
         x = x.detach()[None] if held else x.detach()
         laid = strides(x)
         heard = rows(x, laid)
-        found, shape = engine(x), (steps, heard.shape[1])
+        shape = steps, heard.shape[1]
         smaller = (held and steps > 1) or state_type(x.dtype) != x.dtype
-        again = found.again and smaller
-        needs = way.needs(ctx.needs_input_grad[0], ctx.needs_input_grad[4:], again)
-        numbers = found.numbers(way.numbers(given), heard)
-        done = found.forward(heard, numbers, way.form, shape, (needs.membranes, needs.currents))
+        to_x, _, *to_learned = ctx.needs_input_grad
+        needs = way.needs(to_x, plan.asked(to_learned), engine.again and smaller)
+        numbers = plan.numbers(engine, heard)
+        done = engine.forward(heard, numbers, way.form, shape, (needs.membranes, needs.currents))
         done.run(heard, passes.Span(way.late, 0, steps))
         if needs.any:
             fired = done.spikes if needs.spikes else None
             ctx.save_for_backward(*done.kept, fired, heard if needs.x else None)
-        ctx.way, ctx.held, ctx.numbers, ctx.needs, ctx.engine = way, held, numbers, needs, found
-        ctx.shape, ctx.laid, ctx.rows, ctx.given = x.shape[1:], laid, shape, given
+        ctx.how, ctx.numbers, ctx.needs = how, numbers, needs
+        ctx.shape, ctx.laid, ctx.rows = x.shape[1:], laid, shape
         return unrolled(like(done.spikes, x), ctx.shape, laid)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | float | None, ...]:
-        way, needs, to_x = ctx.way, ctx.needs, ctx.needs_input_grad[0]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        plan, engine, steps, held = ctx.how
+        way, needs, to_x = plan.way, ctx.needs, ctx.needs_input_grad[0]
         membranes, currents, fired, x = ctx.saved_tensors
         came = rows(grad, ctx.laid)
         kept = passes.Kept(membranes, currents)
-        told = passes.Told(came, kept, fired, x, ctx.numbers, needs.again)
+        # the gradient takes the memory of the membranes if nobody asks for this pass again
+        free = to_x and engine.again and not (held or way.late or KEPT())
+        spare = membranes if free and grad.dtype == ctx.numbers.dtype else None
+        told = passes.Told(came, kept, fired, x, ctx.numbers, needs.again, spare)
         how = way.form, way.shape, way.detach, needs.learn, to_x
-        done = ctx.engine.backward(told, how, ctx.rows, ctx.held, way.late)
-        done.run(came, passes.Span(way.late, 0, ctx.rows[0]))
+        done = engine.backward(told, how, ctx.rows, held, way.late)
+        done.run(came, passes.Span(way.late, 0, steps))
         to_input = unrolled(like(done.to_input(), grad), ctx.shape, ctx.laid) if to_x else None
-        if to_input is not None and ctx.held:
+        if to_input is not None and held:
             to_input = to_input[0]
-        if not needs.learn:
-            return (to_input, *(None,) * (3 + len(ctx.given)))
-        return to_input, None, None, None, *gradients(done.of_numbers(), needs.learn, ctx.given)
+        return to_input, None, *plan.gradients(done, needs.learn)
 
 
 def like(found: Tensor, other: Tensor) -> Tensor:
     """In the type of the other one. To be asked for what is there already takes torch a while."""
     return found if found.dtype == other.dtype else found.to(other.dtype)
+
+
+# whether the graph is kept beyond the backward pass that is running
+KEPT: Callable[[], bool] = getattr(
+    torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True
+)

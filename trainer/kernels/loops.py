@@ -4,18 +4,20 @@ The same bits as the eager loop: no fastmath, no contraction, each operation in 
 What does not happen multiplies by 1 or adds -0, which moves no bit. A kernel is a function of the
 form of a population and of the shape of its surrogate; both are constants of its compilation.
 
-One thread works on a block of neurons over all steps, then on the next; its state is in
-`scratch`, which stays in the cache. So do the membranes of a block, where the backward pass makes
-them again from what was heard. The rows of scratch are of one array and a fixed length, so that
+One thread works on a block of neurons over all steps, then on the next; its state is in its own
+room, which stays in the cache. So do the membranes of a block, where the backward pass makes
+them again from what was heard. The rows of a state are of one array and a fixed length, so that
 the compiler can see that they are apart. Division is IEEE's (error_model): a check for zero would
 keep it from going eight at a time.
 
-A population that hears itself is run a step at a time. Then `goes_on` is true, scratch has a part
-for every block, and what is in it stays until the next call.
+A population that hears itself is run a step at a time. Then there is a state of every block,
+which stays until the next call.
+
+What a loop gets is a job (`jobs`), whose numbers are named in their order where it begins; an
+array that nobody reads or writes is at 0.
 """
 
 import math
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -31,6 +33,7 @@ from .form import (
     GAIN_V,
     GRADIENTS,
     LEARNABLE,
+    NUMBERS,
     SCALE,
     STATE,
     THRESHOLD,
@@ -39,8 +42,10 @@ from .form import (
     Form,
     Shape,
 )
+from .jobs import BLOCKS, GIVEN, JOB, KINDS, NEXT, ROOM, ROOM_SIZE, memory, taken, told
 
 BLOCK = 2048  # neurons; fixed, since sums over a block must not depend on the threads
+ROWS = GRADIENTS + STATE + 1  # of a thread's own room: two states, and what is wasted
 
 
 @numba.njit(inline="always", error_model="numpy")
@@ -113,48 +118,65 @@ def steps(form: Any, kept: Any, of: Any, out: Any, state: Any, part: Any) -> Non
                 state[i] = v
 
 
-@cache
-def forward(form: Form, keep: bool, keep_u: bool) -> Callable[..., None]:
-    """Spikes; keep: and the membranes that were tested, or would have been without a dead step;
-    keep_u: and the currents."""
-    kind, kept = tuple(form), (True, keep, keep_u)
+def room_of(form: Form, steps: int) -> int:
+    """Values that a thread needs: a state, what is wasted, and what is made again of some steps."""
+    made = 1 + form.current + form.dead
+    return (ROWS + steps * made) * BLOCK
 
-    @numba.njit(cache=True, nogil=True, error_model="numpy")
-    def run(
-        x: Any,  # [T or 1, N]
-        numbers: Any,  # [10]
-        spikes: Any,  # [T, N]
-        membranes: Any,  # [T, N] where kept, else [1, 1]
-        currents: Any,
-        scratch: Any,  # [STATE BLOCK], or [blocks STATE BLOCK] that go on
-        silence: Any,  # [BLOCK] of 0
-        goes_on: bool,
-        late: int,  # steps that hear nothing, before those that hear x
-        start: int,  # step
-        stop: int,
-        first: int,  # block, of those that this thread does
-        end: int,
-    ) -> None:
-        for block in range(first, end):
+
+@cache
+def forward(form: Form, keep: bool, keep_u: bool, double: bool) -> Any:
+    """Spikes; keep: and the membranes that were tested, or would have been without a dead step;
+    keep_u: and the currents. double: all in float64, else in float32."""
+    kind = KINDS[double]
+    how, kept = tuple(form), (True, keep, keep_u)
+
+    @numba.cfunc(JOB, cache=True, error_model="numpy")
+    def run(job: Any) -> None:
+        given = told(job)
+        rows, n_all, t_all = given[GIVEN], given[GIVEN + 1], given[GIVEN + 2]
+        late, start, stop = given[GIVEN + 3], given[GIVEN + 4], given[GIVEN + 5]
+        x = memory(given[GIVEN + 6], (rows, n_all), kind)
+        numbers = memory(given[GIVEN + 7], (NUMBERS,), kind)
+        silence = memory(given[GIVEN + 8], (BLOCK,), kind)  # of 0
+        states = given[GIVEN + 9]  # [blocks, STATE BLOCK] that go on, or none
+        spikes = memory(given[GIVEN + 10], (t_all, n_all), kind)
+        membranes = memory(given[GIVEN + 11], (t_all, n_all), kind)
+        currents = memory(given[GIVEN + 12], (t_all, n_all), kind)
+        own = taken(job, ROOM, given[ROOM_SIZE])
+        while True:
+            block = taken(job, NEXT, 1)
+            if block >= given[BLOCKS]:
+                break
             lo = block * BLOCK
-            n = min(spikes.shape[1] - lo, BLOCK)
-            at = block * STATE * BLOCK if goes_on else 0
-            state = scratch[at : at + STATE * BLOCK]
-            if not goes_on:
+            n = min(n_all - lo, BLOCK)
+            if states:
+                state = memory(states, (given[BLOCKS], STATE * BLOCK), kind)[block]
+            else:
+                state = memory(own, (STATE * BLOCK,), kind)
                 state[:] = 0
             of, out = (x, numbers, silence, late), (spikes, membranes, currents, lo)
-            steps(kind, kept, of, out, state, (lo, n, start, stop))
+            steps(how, kept, of, out, state, (lo, n, start, stop))
 
     return run
 
 
 @cache
 def backward(
-    form: Form, shape: Shape, detach: bool, learn: tuple[int, ...], to_x: bool, again: bool
-) -> Callable[..., None]:
+    form: Form,
+    shape: Shape,
+    detach: bool,
+    learn: tuple[int, ...],
+    to_x: bool,
+    again: bool,
+    spare: bool,
+    double: bool,
+) -> Any:
     """Gradients of x and of the numbers in `learn`, from membranes alone; of decay_u and gain_v
     from what the current was, too, and with a dead step from the spikes. detach: none through
-    the reset. again: those three are made again from x, block by block, in room for one block."""
+    the reset. again: those three are made again from x, block by block, in room for one block.
+    spare: the gradient of x takes the memory of the membranes."""
+    kind = KINDS[double]
     current, subtract, reached, dead, fires = form
     height_of = int(shape)
     learned = tuple(number in learn for number in LEARNABLE)
@@ -163,29 +185,34 @@ def backward(
     used = (True, current, *learned, dead and not detach)
 
     use_u = current and (to_decay_u or to_gain_v)
-    kind, wanted = tuple(form), (dead, fires, use_u)
+    how, wanted = tuple(form), (dead, fires, use_u)
     remade = again and (fires or use_u)
 
-    @numba.njit(cache=True, nogil=True, error_model="numpy")
-    def run(
-        grad: Any,  # [T or 1, N], of the spikes
-        x: Any,  # [T or 1, N] where it is needed or all is made again, else [1, 1]
-        numbers: Any,  # [10]
-        membranes: Any,  # [T, N], or again [T, BLOCK], where it fires, else [1, 1]
-        currents: Any,  # the same where needed
-        spikes: Any,  # the same with a dead step
-        grad_x: Any,  # [T, N], of what every step hears, or [1, N]: summed over time
-        sums: Any,  # float64 [blocks, 10]
-        scratch: Any,  # [(GRADIENTS + STATE) BLOCK], or [blocks GRADIENTS BLOCK] that go on
-        waste: Any,  # [BLOCK]
-        silence: Any,  # [BLOCK] of 0
-        goes_on: bool,
-        late: int,  # steps that hear nothing, before those that hear x
-        start: int,  # step, the last to be done
-        stop: int,
-        first: int,  # block, of those that this thread does
-        end: int,
-    ) -> None:
+    @numba.cfunc(JOB, cache=True, error_model="numpy")
+    def run(job: Any) -> None:
+        given = told(job)
+        rows, n_all, t_all = given[GIVEN], given[GIVEN + 1], given[GIVEN + 2]
+        late, start, stop = given[GIVEN + 3], given[GIVEN + 4], given[GIVEN + 5]
+        grad = memory(given[GIVEN + 6], (rows, n_all), kind)  # of the spikes
+        numbers = memory(given[GIVEN + 7], (NUMBERS,), kind)
+        silence = memory(given[GIVEN + 8], (BLOCK,), kind)  # of 0
+        states = given[GIVEN + 9]  # [blocks, GRADIENTS BLOCK] that go on, or none
+        # where it is needed, or all is made again
+        x = memory(given[GIVEN + 10], (given[GIVEN + 11], n_all), kind)
+        # of what every step hears, or [1, N]: summed over time
+        grad_x = memory(given[GIVEN + 12], (given[GIVEN + 13], n_all), kind)
+        sums = memory(given[GIVEN + 14], (given[BLOCKS], NUMBERS), np.float64)
+        own = memory(taken(job, ROOM, given[ROOM_SIZE]), (ROWS + 3 * t_all, BLOCK), kind)
+        # what was kept, or a block of it; each where it is needed
+        if again:
+            membranes, currents = own[ROWS : ROWS + t_all], own[ROWS + t_all : ROWS + 2 * t_all]
+            spikes = own[ROWS + (1 + current) * t_all :]
+        else:
+            membranes = memory(given[GIVEN + 15], (t_all, n_all), kind)
+            currents = memory(given[GIVEN + 16], (t_all, n_all), kind)
+            spikes = memory(given[GIVEN + 17], (t_all, n_all), kind)
+        waste = own[GRADIENTS + STATE]
+        waste[:] = 0
         one, pi = grad.dtype.type(1), grad.dtype.type(math.pi)
         zero = grad.dtype.type(0)
         decay_v, decay_u, gain_u = numbers[DECAY_V], numbers[DECAY_U], numbers[GAIN_U]
@@ -194,23 +221,27 @@ def backward(
         width, scale = numbers[WIDTH], numbers[SCALE]
         still, heard_still = grad_x.shape[0] == 1, x.shape[0] == 1
         use_x = to_gain_v and not current
-        for block in range(first, end):
+        while True:
+            block = taken(job, NEXT, 1)
+            if block >= given[BLOCKS]:
+                break
             lo = block * BLOCK
-            n = min(grad.shape[1] - lo, BLOCK)
+            n = min(n_all - lo, BLOCK)
             hi = lo + n
-            at = block * GRADIENTS * BLOCK if goes_on else 0
-            state = scratch[at : at + GRADIENTS * BLOCK]
-            if not goes_on:
+            if states:
+                state = memory(states, (given[BLOCKS], GRADIENTS * BLOCK), kind)[block]
+            else:
+                state = own[:GRADIENTS].reshape(-1)
                 for row in range(GRADIENTS):
                     if used[row]:
                         state[row * BLOCK : (row + 1) * BLOCK] = zero
                 if still:
                     grad_x[0, lo:hi] = zero
             if remade:
-                rest = scratch[GRADIENTS * BLOCK :]
+                rest = own[GRADIENTS : GRADIENTS + STATE].reshape(-1)
                 rest[:] = zero
                 of, out = (x, numbers, silence, late), (spikes, membranes, currents, 0)
-                steps(kind, wanted, of, out, rest, (lo, n, start, stop))
+                steps(how, wanted, of, out, rest, (lo, n, start, stop))
             seen = 0 if again else lo
             for t in range(stop - 1, start - 1, -1):
                 came = grad[0 if grad.shape[0] == 1 else t, lo:hi]
@@ -221,7 +252,10 @@ def backward(
                 twice = spikes[max(t - 2, 0) if dead else 0, seen if dead else 0 :]
                 past = one if t > 0 else zero
                 long_past = one if t > 1 else zero
-                left = waste[:n] if still and t < late else grad_x[0 if still else t, lo:hi]
+                if spare:
+                    left = tested
+                else:
+                    left = waste[:n] if still and t < late else grad_x[0 if still else t, lo:hi]
                 heard = waste[:n]
                 if use_x and t >= late:
                     heard = x[0 if heard_still else t - late, lo:hi]

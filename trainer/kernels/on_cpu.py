@@ -1,42 +1,50 @@
-"""The loops of `loops` over torch's memory, block by block."""
+"""The loops of `loops` over torch's memory."""
 
-from functools import cache
+import struct
+from functools import cache, lru_cache
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..spiking import state_type
-from . import loops, passes
-from .form import GRADIENTS, STATE, Form, How
+from . import loops, passes, threads
+from .form import GRADIENTS, NUMBERS, STATE, Form, How
 from .passes import Given, Span, Told
-from .threads import room, side_by_side
 
 
-def numbers(given: Given, like: Tensor) -> Any:
+def numbers(given: Given, like: Tensor) -> Tensor:
     """As they are now, in the type of the state."""
-    plain = [v.item() if isinstance(v, Tensor) else v for v in given]
-    return np.array(plain, np.float64 if state_type(like.dtype) == torch.float64 else np.float32)
+    kind = state_type(like.dtype)
+    for value in given:
+        if isinstance(value, Tensor):
+            plain = [v.item() if isinstance(v, Tensor) else v for v in given]
+            return torch.tensor(plain, dtype=kind)
+    return fixed(struct.pack(f"{NUMBERS}d", *given), kind)
 
 
-def array(values: Tensor | None, kind: torch.dtype) -> Any:
-    """Its memory in a type; where there is none, [1, 1] that nobody reads."""
-    if values is None:
-        return absent(kind)
-    return (values if values.dtype == kind else values.to(kind)).numpy()
+@lru_cache(1024)
+def fixed(packed: bytes, kind: torch.dtype) -> Tensor:
+    """Numbers that stay; by their bits, so that 0 is not -0."""
+    with torch.inference_mode(False):
+        return torch.tensor(struct.unpack(f"{NUMBERS}d", packed), dtype=kind)
+
+
+def array(values: Tensor | None, kind: torch.dtype) -> Tensor | None:
+    """In a type."""
+    return values if values is None or values.dtype == kind else values.to(kind)
+
+
+def at(values: Tensor | None) -> int:
+    """Where its memory is; 0 where there is none."""
+    return 0 if values is None else values.data_ptr()
 
 
 @cache
-def absent(kind: torch.dtype) -> Any:
-    """[1, 1] that nobody reads or writes."""
-    return torch.zeros(1, 1, dtype=kind).numpy()
-
-
-@cache
-def silence(dtype: Any) -> Any:
+def silence(kind: torch.dtype) -> Tensor:
     """What a block hears in a step that hears nothing."""
-    return np.zeros(loops.BLOCK, dtype)
+    with torch.inference_mode(False):
+        return torch.zeros(loops.BLOCK, dtype=kind)
 
 
 def blocks(size: int) -> int:
@@ -44,9 +52,9 @@ def blocks(size: int) -> int:
     return -(-size // loops.BLOCK)
 
 
-def kept_scratch(rows: int, size: int, dtype: Any, goes_on: bool) -> Any:
-    """Room for the state of every block, at rest; None: a thread has its own, for one block."""
-    return np.zeros(blocks(size) * rows * loops.BLOCK, dtype) if goes_on else None
+def kept_state(rows: int, size: int, kind: torch.dtype, goes_on: bool) -> Tensor | None:
+    """The state of every block, at rest; None: a thread has its own, for one block."""
+    return torch.zeros(blocks(size) * rows * loops.BLOCK, dtype=kind) if goes_on else None
 
 
 class Forward(passes.Forward):
@@ -55,30 +63,25 @@ class Forward(passes.Forward):
     def __init__(
         self,
         like: Tensor,
-        numbers: Any,
+        numbers: Tensor,
         form: Form,
         shape: tuple[int, int],
         keep: tuple[bool, bool],
         goes_on: bool = False,
     ) -> None:
-        super().__init__(like, numbers, form, shape, keep, state_type(like.dtype), goes_on)
-        self.loop: Any = loops.forward(form, *keep)
-        self.kind, self.dtype = self.spikes.dtype, numbers.dtype
-        self.out = tuple(array(values, self.kind) for values in (self.spikes, *self.kept))
-        self.scratch = kept_scratch(STATE, shape[1], self.dtype, goes_on)
+        kind = numbers.dtype
+        super().__init__(like, numbers, form, shape, keep, kind, goes_on)
+        self.loop: Any = loops.forward(form, *keep, kind == torch.float64)
+        self.state = kept_state(STATE, shape[1], kind, goes_on)
+        self.out = at(self.state), at(self.spikes), *map(at, self.kept)
+        self.room = loops.BLOCK * STATE * kind.itemsize
 
     def run(self, x: Tensor, span: Span) -> None:
-        size = self.spikes.shape[1]
-        given = array(x, self.kind), self.numbers, *self.out
-        rest = silence(self.dtype), self.goes_on, *span
-
-        def work(share: range) -> None:
-            scratch = self.scratch
-            if scratch is None:
-                scratch = room(STATE * loops.BLOCK, self.dtype)
-            self.loop(*given, scratch, *rest, share.start, share.stop)
-
-        side_by_side(work, blocks(size), size * (span.stop - span.start))
+        steps, size = self.spikes.shape
+        heard, kind = array(x, self.numbers.dtype), self.numbers.dtype
+        given = len(x), size, steps, *span, at(heard), at(self.numbers), at(silence(kind))
+        work = size * (span.stop - span.start)
+        threads.run(self.loop, (*given, *self.out), blocks(size), work, self.room)
 
 
 class Backward(passes.Backward):
@@ -93,43 +96,29 @@ class Backward(passes.Backward):
         late: int = 0,
         goes_on: bool = False,
     ) -> None:
-        self.kind = state_type(told.grad.dtype)
-        super().__init__(told, how, shape, held, late, self.kind, goes_on)
-        self.steps, self.size = shape
-        self.loop: Any = loops.backward(*how, told.again)
-        self.sums = np.zeros((blocks(self.size), len(told.numbers)))
-        self.x, self.out = array(told.x, self.kind), array(self.to_x, self.kind)
-        self.kept = tuple(array(values, self.kind) for values in (*told.kept, told.spikes))
-        self.dtype = told.numbers.dtype
-        self.scratch = kept_scratch(GRADIENTS, self.size, self.dtype, goes_on)
+        self.kind = kind = told.numbers.dtype
+        super().__init__(told, how, shape, held, late, kind, goes_on)
+        self.shape, count = shape, blocks(shape[1])
+        spare = told.spare is not None
+        self.loop: Any = loops.backward(*how, told.again, spare, kind == torch.float64)
+        self.sums = torch.zeros(count, NUMBERS, dtype=torch.float64) if how[3] else None
+        self.state = kept_state(GRADIENTS, shape[1], kind, goes_on)
+        self.x = array(told.x, kind)
+        rows = 1 if self.x is None else len(self.x)
+        self.out = at(self.state), at(self.x), rows, at(self.to_x), len(self.to_x), at(self.sums)
+        self.kept = [array(values, kind) for values in (*told.kept, told.spikes)]
+        steps = shape[0] if told.again else 0
+        self.room = loops.room_of(how[0], steps) * kind.itemsize
 
     def run(self, grad: Tensor, span: Span) -> None:
-        given = array(grad, self.kind), self.x, self.told.numbers
-        out, rest = (self.out, self.sums), (silence(self.dtype), self.goes_on, *span)
-
-        def work(share: range) -> None:
-            scratch, waste, kept = self.own()
-            scratch = scratch if self.scratch is None else self.scratch
-            self.loop(*given, *kept, *out, scratch, waste, *rest, share.start, share.stop)
-
-        side_by_side(work, len(self.sums), self.size * (span.stop - span.start))
-
-    def own(self) -> tuple[Any, Any, tuple[Any, ...]]:
-        """A thread's: gradients and state of a block, what is wasted, and what was kept: of all
-        neurons, or, where that is made again, room for it of a block."""
-        form, again = self.how[0], self.told.again
-        rows = [self.steps * (again and made) for made in (True, form.current, form.dead)]
-        state = GRADIENTS + STATE * again
-        own = room((sum(rows) + state + 1) * loops.BLOCK, self.dtype).reshape(-1, loops.BLOCK)
-        scratch, waste = own[:state].reshape(-1), own[state]
-        waste[:] = 0
-        if not again:
-            return scratch, waste, self.kept
-        ends = np.cumsum([state + 1, *rows])
-        parts = zip(ends, ends[1:], strict=False)
-        made = tuple(own[lo:hi] if hi > lo else absent(self.kind) for lo, hi in parts)
-        return scratch, waste, made
+        steps, size = self.shape
+        came = array(grad, self.kind)
+        given = len(grad), size, steps, *span, at(came), at(self.told.numbers)
+        rest = at(silence(self.kind)), *self.out, *map(at, self.kept)
+        work = size * (span.stop - span.start)
+        threads.run(self.loop, (*given, *rest), blocks(size), work, self.room)
 
     def of_numbers(self) -> Tensor:
         """The same whatever the threads."""
-        return torch.from_numpy(self.sums.sum(0))
+        assert self.sums is not None
+        return self.sums.sum(0)

@@ -21,7 +21,8 @@ class Kept(NamedTuple):
 class Told(NamedTuple):
     """What a backward pass starts from. grad [T or 1, N], of the output; what was kept; the
     spikes [T, N] and the input [T or 1, N] where they are needed; the engine's numbers. again:
-    what was kept, and the spikes, are made again from the input."""
+    what was kept, and the spikes, are made again from the input. spare: memory for the gradient
+    of the input, [T, N] of its kind, which may be that of the membranes."""
 
     grad: Tensor
     kept: Kept
@@ -29,6 +30,7 @@ class Told(NamedTuple):
     x: Tensor | None
     numbers: Any
     again: bool = False
+    spare: Tensor | None = None
 
 
 class Span(NamedTuple):
@@ -81,7 +83,10 @@ class Backward:
     ) -> None:
         rows = shape[0] + late if how[-1] and not held else 1
         self.told, self.how, self.goes_on = told, how, goes_on
-        self.to_x = told.grad.new_empty(rows, shape[1], dtype=kind)
+        if told.spare is None:
+            self.to_x = told.grad.new_empty(rows, shape[1], dtype=kind)
+        else:
+            self.to_x = told.spare
         self.late = 0 if rows == 1 else late
         # what comes so late is heard by no step; one row is added to, and begins as 0 in a pass
         if unheard := self.late or int(goes_on):

@@ -4,15 +4,14 @@ Windows that lie side by side are pooled by the loops of `pool_loops` where the 
 torch pools whatever else there is.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
 from torch import Tensor, nn
 
+from . import threads
 from .choice import installed, mode
-from .threads import side_by_side
 
 WORTH = 1 << 15  # values of an input; a smaller one is not worth a compilation
 
@@ -71,7 +70,7 @@ class _Pool(torch.autograd.Function):
         ctx.window, ctx.shape = window, x.shape
         high, wide = x.shape[2] // window.high, x.shape[3] // window.wide
         y = x.new_empty(*x.shape[:2], high, wide)
-        _run(pool_loops.forward(*window), x, y, x.numel())
+        _run(pool_loops.forward(*window, x.dtype == torch.float64), x, y)
         return y
 
     @staticmethod
@@ -88,7 +87,8 @@ class _Spread(torch.autograd.Function):
 
         ctx.window = window
         to_x = grad.new_empty(shape)
-        _run(pool_loops.backward(*window), grad.contiguous(), to_x, to_x.numel())
+        grad = grad.contiguous()
+        _run(pool_loops.backward(*window, grad.dtype == torch.float64), to_x, grad)
         return to_x
 
     @staticmethod
@@ -96,7 +96,8 @@ class _Spread(torch.autograd.Function):
         return _Pool.apply(grad.contiguous(), ctx.window), None, None  # type: ignore[no-untyped-call]
 
 
-def _run(loop: Callable[..., None], given: Tensor, out: Tensor, size: int) -> None:
-    """A loop from planes to planes, on all threads. size: values of the larger side."""
-    planes = [values.detach().flatten(0, 1).numpy() for values in (given, out)]
-    side_by_side(lambda share: loop(*planes, share.start, share.stop), len(planes[0]), size)
+def _run(loop: Any, wide: Tensor, narrow: Tensor) -> None:
+    """A loop over planes of an input and of a pool's output, on all threads."""
+    planes = wide.shape[0] * wide.shape[1]
+    given = planes, *wide.shape[2:], wide.data_ptr(), narrow.data_ptr()
+    threads.run(loop, given, planes, wide.numel())

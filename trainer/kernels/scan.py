@@ -14,7 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from . import passes
 from .engines import engine
-from .way import Given, Way, gradients
+from .way import Plan
 
 
 class Loop(NamedTuple):
@@ -30,9 +30,9 @@ class Loop(NamedTuple):
         return cls(late, max(late, 1))
 
 
-def recurrent(x: Tensor, weight: Tensor, bias: Tensor | None, way: Way, given: Given) -> Tensor:
+def recurrent(x: Tensor, weight: Tensor, bias: Tensor | None, plan: Plan) -> Tensor:
     """Spikes [T, B, N] for x [T, B, N]; weight [N, N] and bias [N] of the way back."""
-    out: Tensor = _Scan.apply(x, weight, bias, way, *given)  # type: ignore[no-untyped-call]
+    out: Tensor = _Scan.apply(x, weight, bias, plan, *plan.tensors)  # type: ignore[no-untyped-call]
     return out
 
 
@@ -45,28 +45,30 @@ class _Scan(torch.autograd.Function):
         x: Tensor,
         weight: Tensor,
         bias: Tensor | None,
-        way: Way,
-        *given: float | Tensor,
+        plan: Plan,
+        *learned: Tensor,
     ) -> Tensor:
         to_x = any(ctx.needs_input_grad[:3])
-        needs = way.needs(to_x, ctx.needs_input_grad[4:])
+        way = plan.way
+        needs = way.needs(to_x, plan.asked(ctx.needs_input_grad[4:]))
         found = engine(x)
-        numbers = found.numbers(way.numbers(given), x)
+        numbers = plan.numbers(found, x)
         shape = len(x), x[0].numel()
         wanted = needs.membranes, needs.currents
         done = found.forward(x, numbers, way.form, shape, wanted, goes_on=True)
         heard = _forward(done, x, weight, bias, Loop.of(way.late), needs.x)
         if needs.any:
             ctx.save_for_backward(*done.kept, done.spikes, heard, weight)
-        ctx.way, ctx.numbers, ctx.learn = way, numbers, needs.learn
-        ctx.to_x, ctx.shape, ctx.given = to_x, x.shape, given
+        ctx.plan, ctx.numbers, ctx.learn = plan, numbers, needs.learn
+        ctx.to_x, ctx.shape = to_x, x.shape
         return done.spikes.view(x.shape)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         membranes, currents, spikes, heard, weight = ctx.saved_tensors
-        way, loop = ctx.way, Loop.of(ctx.way.late)
+        way = ctx.plan.way
+        loop = Loop.of(way.late)
         fired = spikes if way.form.dead else None
         told = passes.Told(grad, passes.Kept(membranes, currents), fired, heard, ctx.numbers)
         how = way.form, way.shape, way.detach, ctx.learn, True
@@ -79,7 +81,7 @@ class _Scan(torch.autograd.Function):
             g if n else None
             for g, n in zip((to_input, *of_linear), ctx.needs_input_grad, strict=False)
         ]
-        return *wanted, None, *gradients(done.of_numbers(), ctx.learn, ctx.given)
+        return *wanted, None, *ctx.plan.gradients(done, ctx.learn)
 
 
 def _forward(

@@ -1,63 +1,96 @@
-"""Blocks of neurons side by side, on as many threads as torch has been given.
+"""Compiled loops over blocks, on as many threads as torch has been given.
 
-Who does which block, and in what order, moves no bit: a block writes its own part of memory. A
-thread that is done takes what is left, so that one on a busy core does not hold up the others.
+They are torch's own wherever these are OpenMP's: what waits there for torch's next operation need
+not be woken, and does not stand in the way. Else they are some of Python's that are kept.
 """
 
+import ctypes
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 ALONE = 1 << 17  # neuron-steps that one thread does by itself
-SHARES = 4  # a thread's on average
+ALIGNED = 64  # bytes of a line of the cache
+SIZE = 32  # of a job, as in `jobs`
+Job = ctypes.c_int64 * SIZE
 _pools: dict[int, ThreadPoolExecutor] = {}
 _lock = threading.Lock()
 _own = threading.local()
+_child = False  # of a fork
 
 
-def side_by_side(work: Callable[[range], None], blocks: int, size: int) -> None:
-    """work(some of the blocks), until all are done. size: neuron-steps in all."""
+def run(loop: Any, given: Sequence[int], blocks: int, size: int, room: int = 0) -> None:
+    """A loop of `jobs`, until all its blocks are done. given: what it is told; memory that is
+    named there must outlive the call. size: neuron-steps in all. room: bytes, of each thread."""
     count = min(torch.get_num_threads(), blocks, max(1, size // ALONE))
+    job = Job(0, blocks, own(count * room), room, *given)
     if count == 1:
-        work(range(blocks))
-        return
-    shares = min(blocks, SHARES * count)
-    edges = [blocks * n // shares for n in range(shares + 1)]
-    left = iter([range(lo, hi) for lo, hi in zip(edges, edges[1:], strict=False)])
+        called(loop)(job)
+    elif parallel := team():
+        parallel(loop.address, job, count, 0)
+    else:
+        others = [pool(count - 1).submit(called(loop), job) for _ in range(count - 1)]
+        try:
+            called(loop)(job)
+        finally:
+            for other in others:
+                other.result()
 
-    def go_on() -> None:
-        for share in left:  # a list's iterator gives each to one thread
-            work(share)
 
-    others = [pool(count - 1).submit(go_on) for _ in range(count - 1)]
+@cache
+def called(loop: Any) -> Callable[..., None]:
+    """What calls it; without the GIL."""
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(loop.address)
+
+
+def own(size: int) -> int:
+    """Where memory of the calling thread is, `size` bytes of anything, until it asks again: fresh
+    pages would cost more than a small pass does."""
+    there: Any = _own.__dict__.get("room")
+    if there is None or there[1] < size:
+        array = np.empty(size + ALIGNED, np.uint8)
+        start = array.ctypes.data
+        there = _own.room = -(-start // ALIGNED) * ALIGNED, size, array
+    return int(there[0])
+
+
+@cache
+def team() -> Callable[..., None] | None:
+    """What runs a loop on torch's threads: GOMP_parallel of the very OpenMP that it is linked
+    with. None where that has another interface, or there is none, and in a child of a fork."""
+    if _child:
+        return None
     try:
-        go_on()
-    finally:
-        for other in others:
-            other.result()
-
-
-def room(size: int, dtype: Any) -> Any:
-    """A thread's own memory, [size] of anything, until it asks again: fresh pages would cost more
-    than a small pass does."""
-    there = _own.__dict__.get("room")
-    wanted = size * np.dtype(dtype).itemsize
-    if there is None or there.nbytes < wanted:
-        there = _own.room = np.empty(wanted, np.uint8)
-    return there[:wanted].view(dtype)
+        library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
+        found = library.GOMP_parallel
+    except (OSError, AttributeError):
+        return None
+    found.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+    found.restype = None
+    return found
 
 
 def pool(count: int) -> ThreadPoolExecutor:
-    """Threads that are kept; they hold nothing but numba's loops, which take no GIL."""
+    """Threads that are kept; they hold nothing but compiled loops, which take no GIL."""
     with _lock:
         if count not in _pools:
             _pools[count] = ThreadPoolExecutor(count, "spikeport-kernels")
         return _pools[count]
 
 
-os.register_at_fork(after_in_child=_pools.clear)  # a child has none of its parent's threads
+def forked() -> None:
+    """A child has none of its parent's threads, of either kind, and OpenMP does not know it."""
+    global _child
+    _child = True
+    _pools.clear()
+    team.cache_clear()
+
+
+os.register_at_fork(after_in_child=forked)

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..surrogate import SHAPES, Surrogate
+from .engines import Engine
 from .form import DECAY_U, GAIN_V, LEARNABLE, V_RESET, Form, Shape
+from .passes import Backward
 
 if TYPE_CHECKING:
     from ..neurons.base import Neuron, Numbers
@@ -25,6 +28,7 @@ IDLE = {  # what moves no bit where a number is None, in the order of the kernel
     "v_reset": -0.0,
     "amount": 0.0,
 }
+PLANS = "_fused_plans"  # of a neuron, by whether gradients may be asked for
 SHAPE_OF = {kind: Shape[name.upper()] for name, kind in SHAPES.items()}
 
 
@@ -49,24 +53,10 @@ class Way:
         slope = self.surrogate or Surrogate()
         return [*given, slope.width, slope.scale]
 
-    def needs(self, to_x: bool, to_numbers: Sequence[bool], again: bool = False) -> "Needs":
-        """What a gradient takes, if one is asked for of the input or of some numbers. again: the
-        input alone is kept, and the rest made again from it."""
-        learn = tuple(n for n in LEARNABLE if to_numbers[n])
-        wanted = self.keep and (to_x or bool(learn))
-        current = self.form.current
-        membranes = wanted and self.form.fires
-        currents = wanted and current and bool({DECAY_U, GAIN_V} & set(learn))
-        again = again and (membranes or currents)
-        return Needs(
-            learn,
-            any=wanted,
-            membranes=membranes and not again,
-            currents=currents and not again,
-            spikes=wanted and self.form.dead and not again,
-            x=again or (wanted and not current and GAIN_V in learn),
-            again=again,
-        )
+    def needs(self, to_x: bool, learn: tuple[int, ...], again: bool = False) -> "Needs":
+        """What a gradient takes, if one is asked for of the input or of the numbers in `learn`.
+        again: the input alone is kept, and the rest made again from it."""
+        return needed(self.form, learn, self.keep and (to_x or bool(learn)), again)
 
 
 class Needs(NamedTuple):
@@ -82,8 +72,72 @@ class Needs(NamedTuple):
     again: bool
 
 
-def of_neuron(neuron: "Neuron") -> tuple[Way, list[float | Tensor]]:
-    """How a neuron that is covered runs, and its numbers."""
+@cache
+def needed(form: Form, learn: tuple[int, ...], wanted: bool, again: bool) -> Needs:
+    """The same of a form; wanted: whether there is anything to keep."""
+    membranes = wanted and form.fires
+    currents = wanted and form.current and bool({DECAY_U, GAIN_V} & set(learn))
+    again = again and (membranes or currents)
+    return Needs(
+        learn,
+        any=wanted,
+        membranes=membranes and not again,
+        currents=currents and not again,
+        spikes=wanted and form.dead and not again,
+        x=again or (wanted and not form.current and GAIN_V in learn),
+        again=again,
+    )
+
+
+class Plan:
+    """A way, and the numbers that go it. learned: which of them are tensors."""
+
+    def __init__(self, way: Way, given: Given) -> None:
+        self.way, self.given = way, given
+        self.learned = tuple(n for n, value in enumerate(given) if isinstance(value, Tensor))
+        self.tensors = tuple(value for value in given if isinstance(value, Tensor))
+        self._told: dict[tuple[Any, ...], Any] = {}
+
+    def numbers(self, engine: Engine, like: Tensor) -> Any:
+        """As an engine has them, made once where none is learned."""
+        key = engine, like.dtype, like.device
+        if (told := self._told.get(key)) is None:
+            told = engine.numbers(self.way.numbers(self.given), like)
+            if not self.learned:
+                self._told[key] = told
+        return told
+
+    def asked(self, needs_grad: Sequence[bool]) -> tuple[int, ...]:
+        """Numbers that get a gradient; needs_grad: of each that is learned."""
+        of_learned = zip(self.learned, needs_grad, strict=True)
+        return tuple(n for n, needs in of_learned if needs and n in LEARNABLE)
+
+    def gradients(self, done: Backward, learn: tuple[int, ...]) -> list[Tensor | None]:
+        """Of every tensor, like it, where it is in `learn`; after a pass."""
+        if not learn:
+            return [None for _ in self.tensors]
+        sums = done.of_numbers()
+        return [
+            sums[n].to(value.device, value.dtype) if n in learn else None
+            for n, value in zip(self.learned, self.tensors, strict=True)
+        ]
+
+
+def of_neuron(neuron: "Neuron") -> Plan:
+    """The plan of a neuron that is covered. It is kept until something of the neuron is set,
+    unless some of its numbers are learned."""
+    keep = torch.is_grad_enabled()
+    plans: dict[bool, Plan] = neuron.__dict__.setdefault(PLANS, {})
+    if keep in plans:
+        return plans[keep]
+    plan = planned(neuron)
+    if not plan.learned:
+        plans[keep] = plan
+    return plan
+
+
+def planned(neuron: "Neuron") -> Plan:
+    """A fresh one."""
     numbers = neuron.numbers()
     form = Form(
         numbers.decay_u is not None,
@@ -91,13 +145,14 @@ def of_neuron(neuron: "Neuron") -> tuple[Way, list[float | Tensor]]:
         neuron.compare == ">=",
         neuron.dead_step,
     )
-    return Way(form, neuron.surrogate, neuron.detach_reset, neuron.delay), given(numbers)
+    way = Way(form, neuron.surrogate, neuron.detach_reset, neuron.delay)
+    return Plan(way, given(numbers))
 
 
-def of_integrator(numbers: "Numbers", late: int) -> tuple[Way, list[float | Tensor]]:
+def of_integrator(numbers: "Numbers", late: int) -> Plan:
     """The same of a population that does not fire."""
     form = Form(numbers.decay_u is not None, False, False, fires=False)
-    return Way(form, late=late), given(numbers)
+    return Plan(Way(form, late=late), given(numbers))
 
 
 def given(numbers: "Numbers") -> list[float | Tensor]:
@@ -105,14 +160,4 @@ def given(numbers: "Numbers") -> list[float | Tensor]:
     found = [idle if (v := getattr(numbers, name)) is None else v for name, idle in IDLE.items()]
     if numbers.v_reset == 0:
         found[V_RESET] = IDLE["v_reset"]
-    return found
-
-
-def gradients(sums: Tensor, learn: Sequence[int], given: Given) -> list[Tensor | None]:
-    """Of every number that is learned, like it."""
-    found: list[Tensor | None] = [None] * len(given)
-    for n in learn:
-        value = given[n]
-        assert isinstance(value, Tensor)
-        found[n] = sums[n].to(value.device, value.dtype)
     return found

@@ -164,8 +164,9 @@ class Neuron(Spiking):
         )
 
     def forward(self, x: Tensor, feedback: Feedback | None = None) -> Tensor:
-        if kernels.chosen(self, x, feedback).fused:
-            return kernels.run(self, x, feedback)
+        choice = kernels.chosen(self, x, feedback)
+        if choice.fused:
+            return kernels.run(self, x, choice, feedback)
         return super().forward(x, feedback)
 
     def law(self) -> Law:
@@ -184,6 +185,13 @@ class Neuron(Spiking):
     def node(self, shape: tuple[int, ...]) -> nodes.Neuron:
         """The numbers of one step in float64, for a population of `shape`."""
         return self.numbers(torch.float64).node(shape, self.compare, self.refractory)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        self.__dict__.pop(kernels.PLANS, None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != kernels.PLANS}
 
     def extra_repr(self) -> str:
         numbers = {n: v for n in self._given if (v := array(self.number(n))) is not None}

@@ -1,0 +1,53 @@
+"""A job: what a compiled loop over blocks is told, as whole numbers in a row of memory.
+
+All threads that run a loop get the same row. Each takes room of its own, then block after block
+until none is left, so that one on a busy core does not hold up the others. A block writes its own
+part of memory: who does which moves no bit.
+"""
+
+from typing import Any
+
+import numba.extending
+import numpy as np
+from numba.core import types
+
+NEXT, BLOCKS, ROOM, ROOM_SIZE, GIVEN = range(5)  # GIVEN: the first that the loop itself knows
+SIZE = 32
+
+KINDS = np.float32, np.float64  # that a loop computes in: by whether double
+ROW: Any = types.CPointer(types.int64)  # type: ignore[no-untyped-call]
+JOB = types.void(ROW)  # the signature of a loop
+
+
+def _pointer(typing: Any, address: Any) -> Any:
+    """To anything."""
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.inttoptr(given[0], context.get_value_type(types.voidptr))
+
+    return types.voidptr(types.int64), generate
+
+
+def _taken(typing: Any, job: Any, place: Any, step: Any) -> Any:
+    """The number at a place of a job, which is `step` more for whoever comes next."""
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.atomic_rmw("add", builder.gep(given[0], [given[1]]), given[2], "monotonic")
+
+    return types.int64(ROW, types.int64, types.int64), generate
+
+
+pointer: Any = numba.extending.intrinsic(_pointer)
+taken: Any = numba.extending.intrinsic(_taken)
+
+
+@numba.njit(inline="always")
+def told(job: Any) -> Any:
+    """All its numbers."""
+    return numba.carray(job, (SIZE,))  # type: ignore[attr-defined]
+
+
+@numba.njit(inline="always")
+def memory(address: int, shape: Any, kind: Any) -> Any:
+    """An array of a kind that is there."""
+    return numba.carray(pointer(address), shape, kind)  # type: ignore[attr-defined]
