@@ -4,14 +4,14 @@ The same bits as the eager loop: no fastmath, no contraction, each operation in 
 What does not happen multiplies by 1 or adds -0, which moves no bit. A kernel is a function of the
 form of a population and of the shape of its surrogate; both are constants of its compilation.
 
-One thread works on a block of neurons over all steps, then on the next; its state is in its own
-room, which stays in the cache. So do the membranes of a block, where the backward pass makes
-them again from what was heard. The rows of a state are of one array and a fixed length, so that
-the compiler can see that they are apart. Division is IEEE's (error_model): a check for zero would
-keep it from going eight at a time.
+One thread works on a few blocks of neurons over all steps, then on the next; its state is in its
+own room, which stays in the cache. So do the membranes of a block, where the backward pass makes
+them again from what was heard, for one block at a time. The rows of a state are of one array and
+a fixed length, so that the compiler can see that they are apart. Division is IEEE's
+(error_model): a check for zero would keep it from going eight at a time.
 
-A population that hears itself is run a step at a time. Then there is a state of every block,
-which stays until the next call.
+A population that hears itself is run a step at a time. Then there is a state of every
+part, which stays until the next call.
 
 What a loop gets is a job (`jobs`), whose numbers are named in their order where it begins; an
 array that nobody reads or writes is at 0.
@@ -45,6 +45,8 @@ from .form import (
 from .jobs import BLOCKS, GIVEN, JOB, KINDS, NEXT, ROOM, ROOM_SIZE, memory, taken, told
 
 BLOCK = 2048  # neurons; fixed, since sums over a block must not depend on the threads
+MOST = 4  # blocks side by side: longer pieces of a row are read faster
+ROW = MOST * BLOCK  # of a state
 ROWS = GRADIENTS + STATE + 1  # of a thread's own room: two states, and what is wasted
 
 
@@ -73,7 +75,7 @@ def height(shape: int, z: Any, one: Any, pi: Any) -> Any:
 def steps(form: Any, kept: Any, of: Any, out: Any, state: Any, part: Any) -> None:
     """Steps [start, stop) of the n neurons from lo on. form and kept are constants of whoever
     calls, who takes all this in; form: as `Form`; kept: whether spikes, membranes and currents are
-    told, in the columns of `out` from `to` on. state [STATE BLOCK]: what they are in."""
+    told, in the columns of `out` from `to` on. state [STATE ROW]: what they are in."""
     current, subtract, reached, dead, fires = form
     told, keep, keep_u = kept
     x, numbers, silence, late = of
@@ -93,8 +95,8 @@ def steps(form: Any, kept: Any, of: Any, out: Any, state: Any, part: Any) -> Non
         for i in range(n):
             u = gain_u * heard[i]
             if current:
-                u = decay_u * state[BLOCK + i] + u
-                state[BLOCK + i] = u
+                u = decay_u * state[ROW + i] + u
+                state[ROW + i] = u
             v = decay_v * state[i] + (gain_v * u + bias)
             if keep:
                 tested[i] = v
@@ -102,14 +104,14 @@ def steps(form: Any, kept: Any, of: Any, out: Any, state: Any, part: Any) -> Non
                 flows[i] = u
             if fires:
                 if dead:
-                    rests = state[2 * BLOCK + i]
+                    rests = state[2 * ROW + i]
                     v = v * (one - rests) + v_reset * rests
                 s = one if (v >= threshold if reached else v > threshold) else zero
                 if told:
                     fired[i] = s
                 if dead:
                     state[i] = v
-                    state[2 * BLOCK + i] = s
+                    state[2 * ROW + i] = s
                 else:
                     state[i] = v - amount * s if subtract else v * (one - s) + v_reset * s
             else:
@@ -120,8 +122,7 @@ def steps(form: Any, kept: Any, of: Any, out: Any, state: Any, part: Any) -> Non
 
 def room_of(form: Form, steps: int) -> int:
     """Values that a thread needs: a state, what is wasted, and what is made again of some steps."""
-    made = 1 + form.current + form.dead
-    return (ROWS + steps * made) * BLOCK
+    return ROWS * ROW + steps * (1 + form.current + form.dead) * BLOCK
 
 
 @cache
@@ -129,7 +130,7 @@ def forward(form: Form, keep: bool, keep_u: bool, double: bool) -> Any:
     """Spikes; keep: and the membranes that were tested, or would have been without a dead step;
     keep_u: and the currents. double: all in float64, else in float32."""
     kind = KINDS[double]
-    how, kept = tuple(form), (True, keep, keep_u)
+    how, kept, used = tuple(form), (True, keep, keep_u), (True, form.current, form.dead)
 
     @numba.cfunc(JOB, cache=True, error_model="numpy")
     def run(job: Any) -> None:
@@ -138,23 +139,25 @@ def forward(form: Form, keep: bool, keep_u: bool, double: bool) -> Any:
         late, start, stop = given[GIVEN + 3], given[GIVEN + 4], given[GIVEN + 5]
         x = memory(given[GIVEN + 6], (rows, n_all), kind)
         numbers = memory(given[GIVEN + 7], (NUMBERS,), kind)
-        silence = memory(given[GIVEN + 8], (BLOCK,), kind)  # of 0
-        states = given[GIVEN + 9]  # [blocks, STATE BLOCK] that go on, or none
-        spikes = memory(given[GIVEN + 10], (t_all, n_all), kind)
-        membranes = memory(given[GIVEN + 11], (t_all, n_all), kind)
-        currents = memory(given[GIVEN + 12], (t_all, n_all), kind)
+        silence = memory(given[GIVEN + 8], (ROW,), kind)  # of 0
+        states, wide = given[GIVEN + 9], given[GIVEN + 10]  # that go on, or none; blocks at once
+        spikes = memory(given[GIVEN + 11], (t_all, n_all), kind)
+        membranes = memory(given[GIVEN + 12], (t_all, n_all), kind)
+        currents = memory(given[GIVEN + 13], (t_all, n_all), kind)
         own = taken(job, ROOM, given[ROOM_SIZE])
         while True:
-            block = taken(job, NEXT, 1)
-            if block >= given[BLOCKS]:
+            part = taken(job, NEXT, 1)
+            if part >= given[BLOCKS]:
                 break
-            lo = block * BLOCK
-            n = min(n_all - lo, BLOCK)
+            lo = part * wide * BLOCK
+            n = min(n_all - lo, wide * BLOCK)
             if states:
-                state = memory(states, (given[BLOCKS], STATE * BLOCK), kind)[block]
+                state = memory(states, (given[BLOCKS], STATE * ROW), kind)[part]
             else:
-                state = memory(own, (STATE * BLOCK,), kind)
-                state[:] = 0
+                state = memory(own, (STATE * ROW,), kind)
+                for row in range(STATE):
+                    if used[row]:
+                        state[row * ROW : row * ROW + n] = 0
             of, out = (x, numbers, silence, late), (spikes, membranes, currents, lo)
             steps(how, kept, of, out, state, (lo, n, start, stop))
 
@@ -195,22 +198,24 @@ def backward(
         late, start, stop = given[GIVEN + 3], given[GIVEN + 4], given[GIVEN + 5]
         grad = memory(given[GIVEN + 6], (rows, n_all), kind)  # of the spikes
         numbers = memory(given[GIVEN + 7], (NUMBERS,), kind)
-        silence = memory(given[GIVEN + 8], (BLOCK,), kind)  # of 0
-        states = given[GIVEN + 9]  # [blocks, GRADIENTS BLOCK] that go on, or none
+        silence = memory(given[GIVEN + 8], (ROW,), kind)  # of 0
+        states, wide = given[GIVEN + 9], given[GIVEN + 10]  # that go on, or none; blocks at once
         # where it is needed, or all is made again
-        x = memory(given[GIVEN + 10], (given[GIVEN + 11], n_all), kind)
+        x = memory(given[GIVEN + 11], (given[GIVEN + 12], n_all), kind)
         # of what every step hears, or [1, N]: summed over time
-        grad_x = memory(given[GIVEN + 12], (given[GIVEN + 13], n_all), kind)
-        sums = memory(given[GIVEN + 14], (given[BLOCKS], NUMBERS), np.float64)
-        own = memory(taken(job, ROOM, given[ROOM_SIZE]), (ROWS + 3 * t_all, BLOCK), kind)
-        # what was kept, or a block of it; each where it is needed
+        grad_x = memory(given[GIVEN + 13], (given[GIVEN + 14], n_all), kind)
+        sums = memory(given[GIVEN + 15], (-(-n_all // BLOCK), NUMBERS), np.float64)
+        room = taken(job, ROOM, given[ROOM_SIZE])
+        own = memory(room, (ROWS, ROW), kind)
+        # what was kept, or a block of it, made again; each where it is needed
         if again:
-            membranes, currents = own[ROWS : ROWS + t_all], own[ROWS + t_all : ROWS + 2 * t_all]
-            spikes = own[ROWS + (1 + current) * t_all :]
+            made = memory(room, (ROWS * MOST + 3 * t_all, BLOCK), kind)[ROWS * MOST :]
+            membranes, currents = made[:t_all], made[t_all : 2 * t_all]
+            spikes = made[(1 + current) * t_all :]
         else:
-            membranes = memory(given[GIVEN + 15], (t_all, n_all), kind)
-            currents = memory(given[GIVEN + 16], (t_all, n_all), kind)
-            spikes = memory(given[GIVEN + 17], (t_all, n_all), kind)
+            membranes = memory(given[GIVEN + 16], (t_all, n_all), kind)
+            currents = memory(given[GIVEN + 17], (t_all, n_all), kind)
+            spikes = memory(given[GIVEN + 18], (t_all, n_all), kind)
         waste = own[GRADIENTS + STATE]
         waste[:] = 0
         one, pi = grad.dtype.type(1), grad.dtype.type(math.pi)
@@ -222,19 +227,19 @@ def backward(
         still, heard_still = grad_x.shape[0] == 1, x.shape[0] == 1
         use_x = to_gain_v and not current
         while True:
-            block = taken(job, NEXT, 1)
-            if block >= given[BLOCKS]:
+            part = taken(job, NEXT, 1)
+            if part >= given[BLOCKS]:
                 break
-            lo = block * BLOCK
-            n = min(n_all - lo, BLOCK)
+            lo = part * wide * BLOCK
+            n = min(n_all - lo, wide * BLOCK)
             hi = lo + n
             if states:
-                state = memory(states, (given[BLOCKS], GRADIENTS * BLOCK), kind)[block]
+                state = memory(states, (given[BLOCKS], GRADIENTS * ROW), kind)[part]
             else:
                 state = own[:GRADIENTS].reshape(-1)
                 for row in range(GRADIENTS):
                     if used[row]:
-                        state[row * BLOCK : (row + 1) * BLOCK] = zero
+                        state[row * ROW : row * ROW + n] = zero
                 if still:
                     grad_x[0, lo:hi] = zero
             if remade:
@@ -278,19 +283,19 @@ def backward(
                         to_s = came[i]
                         if not detach:
                             if dead:
-                                to_s = to_s + state[8 * BLOCK + i]
+                                to_s = to_s + state[8 * ROW + i]
                             else:
                                 to_s = to_s - g * amount if subtract else to_s + g * (v_reset - v)
                         flow = height(height_of, abs(v - threshold) / width, one, pi) * scale * to_s
                         g_v = flow + (g if subtract or dead else g * (one - s))
                         if dead:
                             if not detach:
-                                state[8 * BLOCK + i] = g_v * (v_reset - free)
+                                state[8 * ROW + i] = g_v * (v_reset - free)
                             g_v = g_v * (one - rests)
                         if to_threshold:
-                            state[6 * BLOCK + i] -= flow
+                            state[6 * ROW + i] -= flow
                         if to_amount:
-                            state[7 * BLOCK + i] -= g * s
+                            state[7 * ROW + i] -= g * s
                         if to_decay_v:
                             old = before[i]
                             if dead:
@@ -305,19 +310,19 @@ def backward(
                                 kept = (
                                     old - amount * f if subtract else old * (one - f) + v_reset * f
                                 )
-                            state[2 * BLOCK + i] += g_v * (kept * past)
+                            state[2 * ROW + i] += g_v * (kept * past)
                     if to_bias:
-                        state[5 * BLOCK + i] += g_v
+                        state[5 * ROW + i] += g_v
                     if to_gain_v:
-                        state[4 * BLOCK + i] += g_v * (
+                        state[4 * ROW + i] += g_v * (
                             flows[i] if current else gain_u * (heard[i] * felt)
                         )
                     g_u = gain_v * g_v
                     if current:
-                        g_u = g_u + state[BLOCK + i]
+                        g_u = g_u + state[ROW + i]
                         if to_decay_u:
-                            state[3 * BLOCK + i] += g_u * (flowed[i] * past)
-                        state[BLOCK + i] = decay_u * g_u
+                            state[3 * ROW + i] += g_u * (flowed[i] * past)
+                        state[ROW + i] = decay_u * g_u
                     if to_x:
                         if still:
                             left[i] += gain_u * g_u
@@ -325,11 +330,13 @@ def backward(
                             left[i] = gain_u * g_u
                     state[i] = decay_v * g_v
             if start == 0:
-                for row in range(len(LEARNABLE)):
-                    if learned[row]:
-                        total = 0.0
-                        for i in range(n):
-                            total += state[(2 + row) * BLOCK + i]
-                        sums[block, LEARNABLE[row]] = total
+                for block in range(lo // BLOCK, -(-hi // BLOCK)):
+                    first = block * BLOCK - lo
+                    for row in range(len(LEARNABLE)):
+                        if learned[row]:
+                            total = 0.0
+                            for i in range(first, min(first + BLOCK, n)):
+                                total += state[(2 + row) * ROW + i]
+                            sums[block, LEARNABLE[row]] = total
 
     return run

@@ -44,7 +44,7 @@ def at(values: Tensor | None) -> int:
 def silence(kind: torch.dtype) -> Tensor:
     """What a block hears in a step that hears nothing."""
     with torch.inference_mode(False):
-        return torch.zeros(loops.BLOCK, dtype=kind)
+        return torch.zeros(loops.ROW, dtype=kind)
 
 
 def blocks(size: int) -> int:
@@ -52,9 +52,17 @@ def blocks(size: int) -> int:
     return -(-size // loops.BLOCK)
 
 
-def kept_state(rows: int, size: int, kind: torch.dtype, goes_on: bool) -> Tensor | None:
-    """The state of every block, at rest; None: a thread has its own, for one block."""
-    return torch.zeros(blocks(size) * rows * loops.BLOCK, dtype=kind) if goes_on else None
+def wide(shape: tuple[int, int], again: bool = False) -> tuple[int, int]:
+    """How many blocks a thread does at once, and how many such parts there are."""
+    count = blocks(shape[1])
+    each = 1 if again else count // threads.many(count, shape[0] * shape[1])
+    each = max(1, min(loops.MOST, each))
+    return each, -(-count // each)
+
+
+def kept_state(rows: int, parts: int, kind: torch.dtype, goes_on: bool) -> Tensor | None:
+    """The state of every part, at rest; None: a thread has its own."""
+    return torch.zeros(parts * rows * loops.ROW, dtype=kind) if goes_on else None
 
 
 class Forward(passes.Forward):
@@ -72,16 +80,17 @@ class Forward(passes.Forward):
         kind = numbers.dtype
         super().__init__(like, numbers, form, shape, keep, kind, goes_on)
         self.loop: Any = loops.forward(form, *keep, kind == torch.float64)
-        self.state = kept_state(STATE, shape[1], kind, goes_on)
-        self.out = at(self.state), at(self.spikes), *map(at, self.kept)
-        self.room = loops.BLOCK * STATE * kind.itemsize
+        each, self.parts = wide(shape)
+        self.state = kept_state(STATE, self.parts, kind, goes_on)
+        self.out = at(self.state), each, at(self.spikes), *map(at, self.kept)
+        self.room = loops.ROW * STATE * kind.itemsize
 
     def run(self, x: Tensor, span: Span) -> None:
         steps, size = self.spikes.shape
         heard, kind = array(x, self.numbers.dtype), self.numbers.dtype
         given = len(x), size, steps, *span, at(heard), at(self.numbers), at(silence(kind))
         work = size * (span.stop - span.start)
-        threads.run(self.loop, (*given, *self.out), blocks(size), work, self.room)
+        threads.run(self.loop, (*given, *self.out), self.parts, work, self.room)
 
 
 class Backward(passes.Backward):
@@ -98,14 +107,16 @@ class Backward(passes.Backward):
     ) -> None:
         self.kind = kind = told.numbers.dtype
         super().__init__(told, how, shape, held, late, kind, goes_on)
-        self.shape, count = shape, blocks(shape[1])
+        self.shape, (each, self.parts) = shape, wide(shape, told.again)
         spare = told.spare is not None
         self.loop: Any = loops.backward(*how, told.again, spare, kind == torch.float64)
+        count = blocks(shape[1])
         self.sums = torch.zeros(count, NUMBERS, dtype=torch.float64) if how[3] else None
-        self.state = kept_state(GRADIENTS, shape[1], kind, goes_on)
+        self.state = kept_state(GRADIENTS, self.parts, kind, goes_on)
         self.x = array(told.x, kind)
         rows = 1 if self.x is None else len(self.x)
-        self.out = at(self.state), at(self.x), rows, at(self.to_x), len(self.to_x), at(self.sums)
+        arrays = at(self.x), rows, at(self.to_x), len(self.to_x), at(self.sums)
+        self.out = at(self.state), each, *arrays
         self.kept = [array(values, kind) for values in (*told.kept, told.spikes)]
         steps = shape[0] if told.again else 0
         self.room = loops.room_of(how[0], steps) * kind.itemsize
@@ -116,7 +127,7 @@ class Backward(passes.Backward):
         given = len(grad), size, steps, *span, at(came), at(self.told.numbers)
         rest = at(silence(self.kind)), *self.out, *map(at, self.kept)
         work = size * (span.stop - span.start)
-        threads.run(self.loop, (*given, *rest), blocks(size), work, self.room)
+        threads.run(self.loop, (*given, *rest), self.parts, work, self.room)
 
     def of_numbers(self) -> Tensor:
         """The same whatever the threads."""

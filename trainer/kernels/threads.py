@@ -29,7 +29,7 @@ _child = False  # of a fork
 def run(loop: Any, given: Sequence[int], blocks: int, size: int, room: int = 0) -> None:
     """A loop of `jobs`, until all its blocks are done. given: what it is told; memory that is
     named there must outlive the call. size: neuron-steps in all. room: bytes, of each thread."""
-    count = min(torch.get_num_threads(), blocks, max(1, size // ALONE))
+    count = many(blocks, size)
     job = Job(0, blocks, own(count * room), room, *given)
     if count == 1:
         called(loop)(job)
@@ -42,6 +42,11 @@ def run(loop: Any, given: Sequence[int], blocks: int, size: int, room: int = 0) 
         finally:
             for other in others:
                 other.result()
+
+
+def many(blocks: int, size: int) -> int:
+    """How many threads do some blocks of so many neuron-steps in all."""
+    return min(torch.get_num_threads(), blocks, max(1, size // ALONE))
 
 
 @cache

@@ -1,0 +1,115 @@
+"""What only the processor's kernels do: threads of two kinds, and memory that is used again."""
+
+import copy
+import pickle
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import Tensor
+
+from spikeport.core.errors import ConfigError
+from spikeport.trainer import kernels
+from spikeport.trainer.kernels import function, threads
+from spikeport.trainer.neurons import LIF, Neuron
+from spikeport.trainer.surrogate import SHAPES
+
+SHAPE = (9, 5, 7001)  # several parts, the last of which is not whole
+
+
+def drawn() -> tuple[Tensor, Tensor]:
+    """An input and a gradient of the spikes."""
+    generator = torch.Generator().manual_seed(3)
+    x, weight = (torch.randn(SHAPE, generator=generator) for _ in range(2))
+    return (1.5 * x + 0.3).requires_grad_(), weight
+
+
+def ran(neuron: Neuron, mode: kernels.Mode, passes: int = 1) -> list[Tensor]:
+    """Spikes, then the gradients of each backward pass."""
+    x, weight = drawn()
+    with kernels.asked(mode):
+        spikes = neuron(x)
+    found = [spikes.detach()]
+    for left in range(passes - 1, -1, -1):
+        given = (x, *neuron.parameters())
+        found += torch.autograd.grad(spikes, given, weight, retain_graph=left > 0)
+    return found
+
+
+def equal(found: list[Tensor], others: list[Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(found, others, strict=True))
+
+
+def test_a_graph_that_is_kept_goes_back_again() -> None:
+    """The last pass of three takes the memory of the membranes, the others must not."""
+    neuron = LIF(0.7)
+    spikes, *grads = ran(neuron, "fused", passes=3)
+    assert torch.equal(spikes, ran(neuron, "eager")[0])
+    assert equal(grads[:1], grads[1:2]) and equal(grads[:1], grads[2:])
+    right = ran(neuron, "eager")[1]
+    assert float((grads[0] - right).abs().max()) < 64 * 2**-23 * float(right.abs().max())
+
+
+@pytest.mark.skipif(function.KEPT.__name__ == "<lambda>", reason="this torch does not say it")
+def test_a_gradient_takes_the_memory_of_the_membranes() -> None:
+    x, weight = drawn()
+    spikes = LIF()(x)
+    place = spikes.grad_fn.saved_tensors[0].data_ptr()
+    spikes.backward(weight)
+    assert x.grad is not None and x.grad.data_ptr() == place
+
+
+def test_bits_are_those_of_any_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch's own and Python's, one and three, with learned numbers."""
+    neuron = LIF(0.7, learn=("decay", "threshold"))
+    before, found = torch.get_num_threads(), []
+    monkeypatch.setattr(threads, "ALONE", 1 << 12)
+    try:
+        for count in (1, 3):
+            torch.set_num_threads(count)
+            found.append(ran(neuron, "fused"))
+        monkeypatch.setattr(threads, "team", lambda: None)
+        found.append(ran(neuron, "fused"))
+    finally:
+        torch.set_num_threads(before)
+    assert equal(found[0], found[1]) and equal(found[0], found[2])
+    assert torch.equal(found[0][0], ran(neuron, "eager")[0])
+
+
+def test_a_child_of_a_fork_has_threads_of_its_own() -> None:
+    """OpenMP's would wait for its parent's for ever."""
+    code = """
+import os, torch
+from spikeport.trainer.kernels import threads
+from spikeport.trainer.neurons import LIF
+torch.set_num_threads(2)
+threads.ALONE = 1 << 12
+x = torch.linspace(-3, 3, 9 * 5 * 7001).view(9, 5, 7001)
+wanted = LIF()(x).numpy()
+child = os.fork()
+if not child:
+    os._exit(0 if (LIF()(x).numpy() == wanted).all() and wanted.any() else 1)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], timeout=120)
+    assert done.returncode == 0
+
+
+def test_what_is_set_on_a_neuron_is_heard() -> None:
+    """Its numbers are looked up once, and again when one is set."""
+    neuron = LIF(0.7)
+    for name, value in (("v_reset", -0.4), ("surrogate", SHAPES["triangle"](0.3))):
+        before = ran(neuron, "fused")
+        setattr(neuron, name, value)
+        after = ran(neuron, "fused")
+        assert torch.equal(after[0], ran(neuron, "eager")[0])
+        assert not torch.equal(before[1], after[1])
+    with torch.no_grad(), kernels.asked("fused"):
+        assert neuron(drawn()[0]).grad_fn is None
+    for twin in (copy.deepcopy(neuron), pickle.loads(pickle.dumps(neuron))):
+        assert vars(twin).keys() == vars(LIF()).keys()
+        assert equal(ran(twin, "fused"), ran(neuron, "fused"))
+    neuron.plain_step = False
+    with pytest.raises(ConfigError, match="not the plain one"):
+        ran(neuron, "fused")
