@@ -186,7 +186,7 @@ def test_a_way_back_that_is_not_linear_alone_is_eager() -> None:
 
 def test_bits_do_not_depend_on_threads() -> None:
     """Large enough to be shared out."""
-    x = signal(3, (9, 5, 20_000))
+    x = signal(3, (9, 6, 20_000))
     before = torch.get_num_threads()
     found = []
     try:

@@ -15,7 +15,7 @@ from spikeport.trainer.kernels import function, threads
 from spikeport.trainer.neurons import LIF, Neuron
 from spikeport.trainer.surrogate import SHAPES
 
-SHAPE = (9, 5, 7001)  # several parts, the last of which is not whole
+SHAPE = (14, 4, 9001)  # several parts, the last of which is not whole
 
 
 def drawn() -> tuple[Tensor, Tensor]:
@@ -64,7 +64,7 @@ def test_bits_are_those_of_any_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """torch's own and Python's, one and three, with learned numbers."""
     neuron = LIF(0.7, learn=("decay", "threshold"))
     before, found = torch.get_num_threads(), []
-    monkeypatch.setattr(threads, "ALONE", 1 << 12)
+    monkeypatch.setattr(threads, "ALONE", 0)
     try:
         for count in (1, 3):
             torch.set_num_threads(count)
@@ -84,8 +84,8 @@ import os, torch
 from spikeport.trainer.kernels import threads
 from spikeport.trainer.neurons import LIF
 torch.set_num_threads(2)
-threads.ALONE = 1 << 12
-x = torch.linspace(-3, 3, 9 * 5 * 7001).view(9, 5, 7001)
+threads.ALONE = 0
+x = torch.linspace(-3, 3, 14 * 4 * 9001).view(14, 4, 9001)
 wanted = LIF()(x).numpy()
 child = os.fork()
 if not child:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
-ALONE = 1 << 17  # neuron-steps that one thread does by itself
+ALONE = 1 << 20  # neuron-steps that one thread does before others are awake
+EACH = 1 << 17  # neuron-steps that are worth a thread, where there are more
 ALIGNED = 64  # bytes of a line of the cache
 SIZE = 32  # of a job, as in `jobs`
 Job = ctypes.c_int64 * SIZE
@@ -41,12 +42,14 @@ def run(loop: Any, given: Sequence[int], blocks: int, size: int, room: int = 0) 
             called(loop)(job)
         finally:
             for other in others:
-                other.result()
+                if not other.cancel():  # nothing is left for whoever has not begun
+                    other.result()
 
 
 def many(blocks: int, size: int) -> int:
     """How many threads do some blocks of so many neuron-steps in all."""
-    return min(torch.get_num_threads(), blocks, max(1, size // ALONE))
+    most = size // EACH if size >= ALONE else 1
+    return max(1, min(torch.get_num_threads(), blocks, most))
 
 
 @cache
