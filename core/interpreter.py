@@ -27,16 +27,9 @@ Values = Any  # [B, *shape]: float64, or int64 on the chip
 Runner = Callable[[Values], Values]  # what a node does with this step's summed input
 
 
-def run(
-    program: Program,
-    inputs: Mapping[str, Numbers],
-    record: Collection[str] = (),
-    *,
-    states: bool = True,
-) -> Recording:
+def run(program: Program, inputs: Mapping[str, Numbers], record: Collection[str] = ()) -> Recording:
     """Run a batch from rest. inputs: Input node -> [T, B, *shape]; record: nodes whose spikes,
-    v and u are kept ('all': every population). states: False keeps their spikes alone, a
-    ninth of the memory or less."""
+    v and u are kept ('all': every population)."""
     network = program.network
     signals = checked_inputs(network, inputs)
     steps, batch = next(iter(signals.values())).shape[:2]
@@ -47,7 +40,7 @@ def run(
             "count steps (bn)"
         )
     runners = {name: runner(node, batch) for name, node in network.nodes.items()}
-    kept = Kept(program, wanted_nodes(network, record), steps, batch, states)
+    kept = Kept(program, wanted_nodes(network, record), steps, batch)
     last: dict[str, Values] = quiet(program, batch)
     for t in range(steps):
         values: dict[str, Values] = {}
@@ -213,20 +206,17 @@ def unless(values: Array, idle: float) -> Array | None:
 class Kept:
     """Arrays for what is recorded, filled step by step."""
 
-    def __init__(
-        self, program: Program, record: Collection[str], steps: int, batch: int, states: bool
-    ) -> None:
+    def __init__(self, program: Program, record: Collection[str], steps: int, batch: int) -> None:
         nodes = program.network.nodes
         size = {name: (steps, batch, *program.shapes[name]) for name in program.order}
-        held = record if states else ()
-        state = {n: np.int32 if isinstance(nodes[n], ChipNeuron) else np.float64 for n in held}
+        state = {n: np.int32 if isinstance(nodes[n], ChipNeuron) else np.float64 for n in record}
         self.outputs = {n: np.zeros(size[n]) for n in program.network.outputs}
         self.spikes = {
             n: np.zeros(size[n], np.uint8) for n in record if n in program.network.spiking
         }
-        self.v: dict[str, Numbers] = {n: np.zeros(size[n], state[n]) for n in held}
+        self.v: dict[str, Numbers] = {n: np.zeros(size[n], state[n]) for n in record}
         self.u: dict[str, Numbers] = {
-            n: np.zeros(size[n], state[n]) for n in held if has_current(nodes[n])
+            n: np.zeros(size[n], state[n]) for n in record if has_current(nodes[n])
         }
 
     def keep(self, t: int, values: Mapping[str, Values], runners: Mapping[str, Any]) -> None:

@@ -97,8 +97,8 @@ def makers(kernel: str, device: str | None) -> tuple[Callable[..., Any], Callabl
     from .gpu.sums import DeviceSynapse
 
     return (
-        lambda node, shape, heard, bound: DeviceSynapse(node, shape, bound, device),
-        lambda node, largest: DevicePopulation(node, device, kernel),
+        lambda node, shape, heard, bound: DeviceSynapse(node, shape, heard, bound, device, kernel),
+        lambda node, largest: DevicePopulation(node, largest, device, kernel),
     )
 
 
@@ -131,7 +131,7 @@ class Run:
         self.start, self.steps = start, length
         shapes = self.chip.program.shapes
         for name, x in signals.items():
-            self.values[name] = inside(self.put(narrow(x, self.chip.nodes[name])), shapes[name])
+            self.values[name] = inside(self.enter(name, x), shapes[name])
         for stage in self.chip.stages:
             self.stage(stage)
         if start + length < self.total:
@@ -141,9 +141,19 @@ class Run:
         """Where the run takes place."""
         if self.chip.device is None:
             return values
-        import torch
+        from .gpu.bring import brought
 
-        return torch.from_numpy(np.ascontiguousarray(values)).to(self.chip.device)
+        return brought(values, self.chip.device)
+
+    def enter(self, name: str, values: Numbers) -> Array:
+        """An input's values of these steps, where the run takes place."""
+        node = self.chip.nodes[name]
+        values = narrow(values, node)
+        if self.chip.device is None or values.dtype != np.uint8:
+            return self.put(values)
+        from .gpu.bring import spikes_brought
+
+        return spikes_brought(values, self.chip.device)
 
     # --- a layer at a time -----------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from ..hosted import ChipRun, HostedSession, is_extended
 from ..protocol import Capabilities, check, header
 from .arrays import Array, fetched
 from .chip import Chip
-from .gpu.device import chosen, exact_products, room
+from .gpu.device import chosen, exact_products, in_turns, room
 from .joined import Joined
 from .layout import outside, shaped
 from .threads import cores, side_by_side, torch_or_none
@@ -34,6 +34,8 @@ CHIP = "ToChip ChipNeuron ChipLinear ChipAffine ChipConv1d ChipConv2d ChipSumPoo
 KERNELS = ("fused", "eager")
 KERNEL = "SPIKEPORT_LOIHI_KERNEL"
 SIGNAL = 13  # bytes of an element on a device: a sum, a spike, and u and v if they are recorded
+AT_ONCE = 2  # chunks on a device
+SOME = 1024  # samples of a chunk there that are worth a launch of every kernel
 CHUNK_BYTES = 8 << 20  # of the largest layer's drive and spikes: stays within the cache
 
 
@@ -90,6 +92,8 @@ class LoihiSession(HostedSession):
         size = self.samples_at_once(steps)
         if self.backend.device is None:
             size = min(size, math.ceil(batch / cores()))
+        else:
+            size = min(size, max(SOME, math.ceil(batch / (2 * AT_ONCE))))
         joined = Joined(batch)
 
         def work(start: int) -> None:
@@ -99,9 +103,8 @@ class LoihiSession(HostedSession):
         with exact_products():
             if self.backend.device is None:
                 side_by_side(work, range(0, batch, size))
-            else:  # one device, one chunk after the other
-                for start in range(0, batch, size):
-                    work(start)
+            else:  # one chunk is brought there while the other runs
+                in_turns(work, range(0, batch, size), AT_ONCE, self.backend.device)
         return joined.recording()
 
     def samples_at_once(self, steps: int) -> int:
@@ -114,7 +117,8 @@ class LoihiSession(HostedSession):
         of so many."""
         if self.backend.device is not None:
             shapes = compile(self.parts.chip).shapes.values()
-            return max(1, room(self.backend.device) // (SIGNAL * sum(map(math.prod, shapes))))
+            bytes_of_one = AT_ONCE * SIGNAL * sum(map(math.prod, shapes))
+            return max(1, room(self.backend.device) // bytes_of_one)
         nodes = self.parts.chip.nodes.values()
         largest = max((math.prod(n.shape) for n in nodes if isinstance(n, ChipNeuron)), default=1)
         return max(1, CHUNK_BYTES // (largest * 5))

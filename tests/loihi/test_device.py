@@ -5,8 +5,10 @@ there is a GPU, on that as well.
 """
 
 import importlib
+import re
 from collections import Counter
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -18,10 +20,14 @@ from hypothesis import strategies as st
 from spikeport.backends import conformance, registry
 from spikeport.backends.loihi import engine
 from spikeport.backends.loihi.bounds import FLOAT32
-from spikeport.backends.loihi.gpu import device, sums
+from spikeport.backends.loihi.chip import bound_before
+from spikeport.backends.loihi.gpu import bring, device, sums
+from spikeport.backends.loihi.gpu.whole import fits
+from spikeport.core.chip_nodes import ChipSynapse
 from spikeport.core.errors import BackendUnavailable, ConfigError, NetworkError, QuantisationError
+from spikeport.core.loihi import SignMode
 from spikeport.core.network import Network
-from spikeport.core.nodes import Conv, Input, Output
+from spikeport.core.nodes import Conv, Input, Linear, Output
 from spikeport.verify.prepare import prepare
 
 from ..lava.cases import definition, same
@@ -30,6 +36,7 @@ from .test_bounds import chain, graded_dense, population
 from .test_random import REFUSALS, grown
 
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
+KERNELS = ("kernel", "int8")
 DEVICES = ["torch:cpu", pytest.param("cuda", marks=gpu)]
 
 
@@ -38,11 +45,13 @@ def interpreted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Triton's kernels run by its interpreter, on the processor."""
     pytest.importorskip("triton")
     monkeypatch.setenv("TRITON_INTERPRET", "1")
-    kernel = importlib.import_module("spikeport.backends.loihi.gpu.kernel")
-    importlib.reload(kernel)  # what a kernel is, is decided when it is defined
+    found = [importlib.import_module(f"spikeport.backends.loihi.gpu.{n}") for n in KERNELS]
+    for module in found:
+        importlib.reload(module)  # what a kernel is, is decided when it is defined
     yield
     monkeypatch.delenv("TRITON_INTERPRET")
-    importlib.reload(kernel)
+    for module in found:
+        importlib.reload(module)
 
 
 def run(network: Network, inputs: Any, where: str | None, kernel: str = "fused") -> Any:
@@ -141,25 +150,46 @@ def test_any_population_on_a_gpu(kernel: str) -> None:
     same(run(network, inputs, "cpu"), run(network, inputs, "cuda", kernel))
 
 
-@pytest.mark.parametrize("capability", [80, 90])
-def test_the_kernel_compiles_for_a_gpu(capability: int) -> None:
-    """Down to PTX, which takes no GPU."""
+def compiled(
+    module: str, name: str, capability: int, arrays: Any, numbers: Any, **fixed: Any
+) -> str:
+    """PTX, which takes no GPU. arrays, numbers: name -> type, in the order of the arguments."""
     triton = pytest.importorskip("triton")
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from spikeport.backends.loihi.gpu import kernel
+    kernel = getattr(importlib.import_module(f"spikeport.backends.loihi.gpu.{module}"), name)
+    signature = arrays | numbers | dict.fromkeys(fixed, "constexpr")
+    source = ASTSource(fn=kernel, signature=signature, constexprs=fixed)
+    made = triton.compile(source, target=GPUTarget("cuda", capability, 32))
+    ptx: str = made.asm["ptx"]
+    assert f".target sm_{capability}" in ptx
+    return ptx
 
-    arrays = ["extra", "ku", "kv", "theta", "bias", "u", "v", "rest"]
-    for drive in ("*fp32", "*i32"):
-        signature = {"drive": drive} | dict.fromkeys(arrays, "*i64")
-        signature |= {"spikes": "*u8", "us": "*i32", "vs": "*i32"}
-        signature |= {"size": "i32", "lanes": "i64", "steps": "i32", "stride": "i64"}
-        fixed = {"soft": True, "period": 2, "record": True, "block": kernel.BLOCK}
-        signature |= dict.fromkeys(fixed, "constexpr")
-        source = ASTSource(fn=kernel.population, signature=signature, constexprs=fixed)
-        made = triton.compile(source, target=GPUTarget("cuda", capability, 32))
-        assert f".target sm_{capability}" in made.asm["ptx"]
+
+@pytest.mark.parametrize("capability", [80, 90])
+def test_the_populations_compile_for_a_gpu(capability: int) -> None:
+    numbers = {"size": "i32", "lanes": "i64", "steps": "i32", "stride": "i64"}
+    for drive, quick in (("*fp32", False), ("*i32", False), ("*i32", True)):
+        kind = "*i32" if quick else "*i64"
+        of_kind = ("extra", "ku", "kv", "theta", "bias", "u", "v", "rest")
+        arrays = {"drive": drive} | dict.fromkeys(of_kind, kind)
+        arrays |= {"spikes": "*u8", "us": "*i32", "vs": "*i32"}
+        fixed = {"soft": True, "period": 2, "record": True, "quick": quick, "block": 256}
+        compiled("kernel", "population", capability, arrays, numbers, **fixed)
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+def test_the_sums_compile_for_a_gpu(capability: int) -> None:
+    """To the GPU's own products of int8."""
+    from spikeport.backends.loihi.gpu.int8 import DEEP, ROWS
+
+    arrays = {"x": "*i8", "weight": "*i8", "out": "*i32"}
+    plain = ("per_map", "columns", "height", "line", "step_y", "step_x", "border_y", "border_x")
+    numbers = {"places": "i64"} | dict.fromkeys((*plain, "outputs", "times"), "i32")
+    fixed = {"lines": 3, "chunks": 2, "filled": 64, "rows": ROWS, "deep": DEEP, "wide": 32}
+    ptx = compiled("int8", "sums", capability, arrays, numbers, **fixed)
+    assert re.search(r"mma\S*\.s32\.s8\.s8", ptx)
 
 
 @pytest.mark.parametrize("where", DEVICES)
@@ -186,8 +216,6 @@ def test_odd_sums_just_below_and_over_the_bound(where: str) -> None:
 @pytest.mark.parametrize("channels", [7330, 7340])
 def test_convolution_sums_at_the_bound(where: str, groups: int, channels: int) -> None:
     """3 x 3 x 7,339 x 254 = 16,776,954 is the last below 2^24."""
-    from spikeport.core.chip_nodes import ChipSynapse
-
     weight = np.full((2, channels, 3, 3), 254)
     weight[1] *= -1
     weight[:, 0, 1, 1] = 2
@@ -200,7 +228,10 @@ def test_convolution_sums_at_the_bound(where: str, groups: int, channels: int) -
     inputs = {"n0": np.ones((1, 1, channels * groups, 3, 3), np.uint8)}
     got = run(network, inputs, where)
     wide = 9 * channels * 254 >= FLOAT32
-    assert got.header["loihi"]["sums"]["n1"] == f"products in float{64 if wide else 32}"
+    kind = f"float{64 if wide else 32}"
+    if where == "cuda" and groups == 1 and find_spec("triton"):  # spikes, and half of 254
+        kind = "int8"
+    assert got.header["loihi"]["sums"]["n1"] == f"products in {kind}"
     same(definition(network, inputs), got)
 
 
@@ -234,3 +265,80 @@ def test_only_the_emulator_has_a_device() -> None:
     assert registry.get("loihi", "torch:cpu").versions()["torch"] == torch.__version__
     with pytest.raises(ConfigError, match="'reference' has no device to choose"):
         registry.get("reference", "cuda")
+
+
+SYNAPSES = {  # input shape, weight's shape, stride, padding
+    "dense": ((70,), (5, 70), (), ()),
+    "wide": ((33,), (130, 33), (), ()),
+    "kernel": ((3, 9, 7), (4, 3, 3, 2), (2, 1), (1, 0)),
+    "border": ((2, 5, 6), (17, 2, 5, 5), (1, 3), (2, 4)),
+    "pools": ((4, 8, 8), (3, 4, 6, 6), (2, 2), (2, 2)),
+    "axis": ((5, 20), (6, 5, 7), (3,), (2,)),
+}
+
+
+@pytest.mark.parametrize(
+    "signs, least, most",
+    [(SignMode.EXCITATORY, 0, 127), (SignMode.INHIBITORY, -128, 0), (SignMode.MIXED, -256, 254)],
+)
+@pytest.mark.parametrize("name", SYNAPSES)
+def test_sums_in_int8(interpreted: None, name: str, signs: SignMode, least: int, most: int) -> None:
+    """As the floats' own, from the largest numbers that fit."""
+    shape, size, stride, padding = SYNAPSES[name]
+    random = np.random.default_rng(5)
+    step = 1.0 + signs.value[2]
+    steps = random.integers(int(least / step), int(most / step) + 1, size)
+    weight = steps.astype(np.float64) * step
+    weight.flat[:2] = least, most
+    inner = Conv(weight, stride=stride, padding=padding) if stride else Linear(weight)
+    node = ChipSynapse(inner, sign_mode=signs)
+    sample = (*shape[1:], shape[0]) if stride else shape
+    for heard, kind in ((1, torch.uint8), (127, torch.int32)):
+        x = torch.from_numpy(random.integers(0, heard + 1, (2, 3, *sample))).to(kind)
+        bound = bound_before(node, heard)
+        one, other = (
+            sums.DeviceSynapse(node, shape, heard, bound, "cpu", kernel)
+            for kernel in engine.KERNELS
+        )
+        assert (one.way, other.way) == ("products in int8", "products in float32")
+        assert torch.equal(one.run(x), other.run(x).int())
+
+
+@pytest.mark.parametrize(
+    "weight, heard",
+    [([[255.0, 0.0]], 1), ([[129.0, 1.0]], 1), ([[1.0, 2.0]], 128)],
+)
+def test_what_int8_does_not_hold(interpreted: None, weight: Any, heard: int) -> None:
+    node = ChipSynapse(Linear(np.array(weight)), sign_mode=SignMode.EXCITATORY, weight_bits=8)
+    assert not fits(node.synapse, heard)
+    made = sums.DeviceSynapse(node, (2,), heard, 1000 * heard, "cpu")
+    assert made.way == "products in float32"
+
+
+@pytest.mark.parametrize("where", DEVICES)
+@pytest.mark.parametrize("size", [(6, 4), (1, 3), (5, 1)])
+def test_spikes_are_brought_as_bits(
+    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], where: str
+) -> None:
+    """Whole ones and a part of the samples; where 8 does not divide them, bytes."""
+    monkeypatch.setattr(bring, "MUCH", 0)
+    spikes = (np.random.default_rng(3).random((7, 9, *size)) < 0.3).astype(np.uint8)
+    held = np.broadcast_to(spikes[:1], spikes.shape)
+    for part in (spikes, spikes[:, 2:6], spikes[:, :3], spikes[3:4], held):
+        there = bring.spikes_brought(part, where.removeprefix("torch:"))
+        assert there.dtype == torch.uint8
+        assert np.array_equal(there.cpu().numpy(), part)
+
+
+def test_a_chunk_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its own error, when what had begun is over."""
+    done: list[int] = []
+
+    def work(start: int) -> None:
+        if start == 3:
+            raise QuantisationError("no room")
+        done.append(start)
+
+    with pytest.raises(QuantisationError, match="no room"):
+        device.in_turns(work, range(0, 20, 3), 2, "cpu")
+    assert 0 in done and len(done) < 7

@@ -6,9 +6,11 @@ auto        cuda where there is one, else cpu
 torch:cpu   what runs on a GPU, on the processor: slow, for tests
 """
 
+import importlib.util
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from ....core.errors import BackendUnavailable, ConfigError
@@ -16,7 +18,7 @@ from ..threads import torch_or_none
 
 VARIABLE = "SPIKEPORT_LOIHI_DEVICE"
 MEANT = "cpu, cuda, cuda:N, auto or torch:cpu"
-MOST = 8 << 30  # bytes of signals at once on a device
+MOST = 16 << 30  # bytes of signals at once on a device
 SHARE = 0.4  # of the memory that is free
 ON_CPU = 256 << 20  # bytes, where a processor plays the device
 
@@ -81,8 +83,41 @@ def room(device: str) -> int:
     return min(MOST, int(SHARE * free))
 
 
+def in_turns(work: Callable[[int], None], jobs: Sequence[int], at_once: int, device: str) -> None:
+    """work(job) for each job, some at once, all on one device. The first failure is raised when
+    what had begun is over."""
+
+    def there(job: int) -> None:
+        with current(device):
+            work(job)
+
+    with ThreadPoolExecutor(min(at_once, len(jobs)), "loihi") as pool:
+        futures = [pool.submit(there, job) for job in jobs]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def current(device: str) -> AbstractContextManager[Any]:
+    """Kernels are launched on the device inside the block."""
+    torch: Any = torch_or_none()
+    return torch.cuda.device(device) if device.startswith("cuda") else nullcontext()
+
+
 def gpus() -> list[str]:
     """The GPUs that torch sees, by name."""
     torch: Any = torch_or_none()
     count = torch.cuda.device_count() if torch else 0
     return [torch.cuda.get_device_name(n) for n in range(count)]
+
+
+def engine(device: str, kernel: str) -> str:
+    """'triton' or 'eager': what runs populations there. Triton's interpreter runs on a processor,
+    which its own variable says."""
+    if kernel == "eager" or importlib.util.find_spec("triton") is None:
+        return "eager"
+    interpreted = os.environ.get("TRITON_INTERPRET") == "1"
+    return "triton" if device.startswith("cuda") or interpreted else "eager"

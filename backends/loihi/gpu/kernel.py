@@ -1,8 +1,9 @@
-"""A population over all steps in one Triton kernel, in integers: what `neurons.general_kernel` does
-on the processor, one lane a neuron.
+"""A population over all steps in one Triton kernel, in integers: what `..neurons` does on the
+processor, one lane a neuron.
 
-Everything is int64, in which no product of a state and a decay runs over. Integer arithmetic has
-one result, so there is nothing to fuse or reorder that could move a bit.
+Where a drive stays within `..neurons.FAST_DRIVE` everything is int32, by the product in two parts
+that is explained there; else int64, in which no product of a state and a decay runs over. Integer
+arithmetic has one result, so there is nothing to fuse or reorder that could move a bit.
 """
 
 import triton
@@ -12,16 +13,27 @@ BLOCK = 256  # lanes of a program
 
 
 @triton.jit  # type: ignore[untyped-decorator]
+def scaled(x, k, quick: tl.constexpr):  # type: ignore[no-untyped-def]
+    """tz(x k / 4096)."""
+    size = tl.abs(x)
+    if quick:
+        kept = (size >> 12) * k + (((size & 4095) * k) >> 12)
+    else:
+        kept = (size * k) >> 12
+    return tl.where(x >= 0, kept, -kept)
+
+
+@triton.jit  # type: ignore[untyped-decorator]
 def population(  # type: ignore[no-untyped-def]
     drive,  # [T or 1, B, N], whole numbers of any type
-    extra,  # int64 [N], as ku, kv, theta and bias
+    extra,  # int32 or int64 [N], as ku, kv, theta and bias
     ku,
     kv,
     theta,
     bias,
-    u,  # int64 [B, N], as v and rest: state in and out
+    u,  # int32 or int64 [B, N], as v: state in and out
     v,
-    rest,
+    rest,  # [B, N] where there is a period
     spikes,  # uint8 [T, B, N]
     us,  # int32 [T, B, N] where recorded
     vs,
@@ -32,8 +44,10 @@ def population(  # type: ignore[no-untyped-def]
     soft: tl.constexpr,  # reset by subtraction
     period: tl.constexpr,  # of refractoriness
     record: tl.constexpr,
+    quick: tl.constexpr,  # in int32
     block: tl.constexpr,
 ):
+    kind: tl.constexpr = tl.int32 if quick else tl.int64
     lane = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
     there = lane < lanes
     own = lane % size
@@ -44,18 +58,15 @@ def population(  # type: ignore[no-untyped-def]
     steady = tl.load(bias + own, mask=there, other=0)
     current = tl.load(u + lane, mask=there, other=0)
     membrane = tl.load(v + lane, mask=there, other=0)
-    left = tl.load(rest + lane, mask=there, other=0)
+    if period > 0:
+        left = tl.load(rest + lane, mask=there, other=0)
     for t in range(steps):
-        heard = tl.load(drive + t * stride + lane, mask=there, other=0).to(tl.int64)
-        grown = current * fades
-        kept = tl.abs(grown) >> 12
-        current = tl.where(grown >= 0, kept, -kept) + ((heard + more) << 6)
+        heard = tl.load(drive + t * stride + lane, mask=there, other=0).to(kind)
+        current = scaled(current, fades, quick) + ((heard + more) << 6)
         over = tl.where(current > 8388608, 16777216, 0)
         under = tl.where(current <= -8388608, 16777216, 0)
         current = current - over + under
-        grown = membrane * leaks
-        kept = tl.abs(grown) >> 12
-        new = tl.where(grown >= 0, kept, -kept) + current + steady
+        new = scaled(membrane, leaks, quick) + current + steady
         new = tl.minimum(tl.maximum(new, -8388607), 8388607)
         if period > 0:
             resting = left > 0
@@ -75,4 +86,5 @@ def population(  # type: ignore[no-untyped-def]
             tl.store(vs + at, membrane.to(tl.int32), mask=there)
     tl.store(u + lane, current, mask=there)
     tl.store(v + lane, membrane, mask=there)
-    tl.store(rest + lane, left, mask=there)
+    if period > 0:
+        tl.store(rest + lane, left, mask=there)

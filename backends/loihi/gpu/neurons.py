@@ -1,7 +1,5 @@
 """Populations on a device: the fused kernel where Triton runs, else the step itself."""
 
-import importlib.util
-import os
 from typing import Any
 
 import numpy as np
@@ -11,23 +9,16 @@ from torch import Tensor
 from ....core import loihi
 from ....core.chip_nodes import ChipNeuron
 from ....core.neuron import State, step
+from ..bounds import own_current
 from ..layout import spread
-from ..neurons import Ran
-
-
-def engine(device: str, kernel: str) -> str:
-    """'triton' or 'eager': what runs populations there. Triton's interpreter runs on a processor,
-    which its own variable says."""
-    if kernel == "eager" or importlib.util.find_spec("triton") is None:
-        return "eager"
-    interpreted = os.environ.get("TRITON_INTERPRET") == "1"
-    return "triton" if device.startswith("cuda") or interpreted else "eager"
+from ..neurons import FAST_DRIVE, Ran
+from .device import engine
 
 
 class DevicePopulation:
-    """A population with its registers on the device."""
+    """A population with its registers on the device. largest: bound of |drive|."""
 
-    def __init__(self, node: ChipNeuron, device: str, kernel: str) -> None:
+    def __init__(self, node: ChipNeuron, largest: int, device: str, kernel: str) -> None:
         self.node = node
         self.device = device
         self.engine = engine(device, kernel)
@@ -42,18 +33,19 @@ class DevicePopulation:
         self.registers = loihi.Registers(
             du, dv, vth, mant, node.bias_exp, node.reset, node.refractory
         )
-        self.numbers = (
-            loihi.ONE - (du + 1),
-            loihi.ONE - dv,
-            vth << loihi.SHIFT,
-            mant << node.bias_exp,
-        )
+        self.quick = largest + own_current(node) <= FAST_DRIVE
+        kind = torch.int32 if self.quick else torch.int64
+        numbers = (self.extra, loihi.ONE - (du + 1), loihi.ONE - dv, vth << loihi.SHIFT)
+        self.numbers = [n.to(kind) for n in (*numbers, mant << node.bias_exp)]
 
     def rest(self, batch: int) -> list[Tensor]:
-        """The state at rest: u, v and steps of refractoriness left, int64 [B, N] each."""
-        return [
-            torch.zeros(batch, self.size, dtype=torch.int64, device=self.device) for _ in range(3)
-        ]
+        """The state at rest: u, v and steps of refractoriness left, [B, N] each. The kernel keeps
+        the last only where there are any."""
+        fused = self.engine != "eager"
+        kind = torch.int32 if fused and self.quick else torch.int64
+        few = fused and not self.node.refractory
+        sizes = (batch, batch, 1 if few else batch)
+        return [torch.zeros(n, self.size, dtype=kind, device=self.device) for n in sizes]
 
     def run(self, drive: Tensor, steps: int, state: list[Tensor], record: bool) -> Ran:
         """Go on from `state`, which is changed. drive [T or 1, B, N] of whole numbers."""
@@ -69,7 +61,6 @@ class DevicePopulation:
         us, vs = (torch.empty(kept, dtype=torch.int32, device=self.device) for _ in range(2))
         population[(-(-lanes // BLOCK),)](
             drive,
-            self.extra,
             *self.numbers,
             *state,
             spikes,
@@ -82,6 +73,7 @@ class DevicePopulation:
             soft=self.node.reset == "subtract",
             period=self.node.refractory,
             record=record,
+            quick=self.quick,
             block=BLOCK,
         )
         return Ran(spikes, us, vs) if record else Ran(spikes)

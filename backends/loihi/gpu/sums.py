@@ -1,10 +1,10 @@
 """Synapses on a device: whole numbers in, exact sums out, as products of matrices.
 
-In float32 while the bound of the sum is below 2^24, in float64 beyond; sums of whole numbers are
-exact there in whatever order, fused or not, as long as the product is IEEE's own
-(`device.exact_products`). A convolution is a product over windows laid out one after the other,
-never a library's own convolution: that may choose an algorithm (Winograd, FFT) whose
-intermediate numbers are not whole.
+In int8 where Triton runs and all numbers fit (`whole`). Else in float32 while the bound of the sum
+is below 2^24, in float64 beyond; sums of whole numbers are exact there in whatever order, fused or
+not, as long as the product is IEEE's own (`device.exact_products`). A convolution is a product over
+windows laid out one after the other, never a library's own convolution: that may choose an
+algorithm (Winograd, FFT) whose intermediate numbers are not whole.
 """
 
 from collections.abc import Callable
@@ -20,20 +20,35 @@ from ....core.loihi import shifted_sum
 from ....core.nodes import Conv, Linear, Node, Pool, SumPool2d
 from ..bounds import FLOAT32
 from ..sums import pair, taken_apart
+from .device import engine
+from .whole import Products, fits
 
 WINDOWS = 1 << 28  # numbers laid out at once
 
 
 class DeviceSynapse:
-    """One synapse node. bound: of |sum| before its exponent."""
+    """One synapse node. Bounds: heard of |input|, bound of |sum| before its exponent."""
 
-    def __init__(self, node: ChipSynapse, shape: Shape, bound: int, device: str) -> None:
+    def __init__(
+        self,
+        node: ChipSynapse,
+        shape: Shape,
+        heard: int,
+        bound: int,
+        device: str,
+        kernel: str = "fused",
+    ) -> None:
         self.node = node
-        self.kind = torch.float32 if bound < FLOAT32 else torch.float64
-        self.inner = made(node.synapse, shape, self.kind, device)
+        kind = torch.float32 if bound < FLOAT32 else torch.float64
+        if engine(device, kernel) == "triton" and fits(node.synapse, heard):
+            assert isinstance(node.synapse, Linear | Conv)
+            kind = torch.int8
+            self.inner: Any = Products(node.synapse, shape, node.synapse.weight, device)
+        else:
+            self.inner = made(node.synapse, shape, kind, device)
         bias = getattr(node.synapse, "bias", None)
         self.bias = None if bias is None else tensor(bias, torch.int32, device)
-        self.way = f"products in {str(self.kind).removeprefix('torch.')}"
+        self.way = f"products in {str(kind).removeprefix('torch.')}"
 
     def run(self, x: Tensor) -> Tensor:
         """x [T, B, *in] (channels last) -> sums [T, B, *out] of whole numbers: float32 or int32."""
