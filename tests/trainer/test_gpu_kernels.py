@@ -84,8 +84,9 @@ def compiled(
         signature["sums"] = "*fp64"
     attrs = {(n,): [["tt.divisibility", 16]] for n in range(len(signature))}
     signature |= dict.fromkeys(("late", "start", "stop"), "i32")
-    options = (on_gpu.WIDE if wide_blocks else on_gpu.NARROW).options()
-    fixed = fixed | {key: options.pop(key) for key in ("block", "stages")}
+    tuned = on_gpu.WIDE if wide_blocks else on_gpu.NARROW
+    options = tuned.options()
+    fixed = fixed | {"block": tuned.block, "stages": tuned.stages}
     signature |= dict.fromkeys(fixed, "constexpr")
     kernel = getattr(gpu_loops, name)
     source = ASTSource(fn=kernel, signature=signature, constexprs=fixed, attrs=attrs)

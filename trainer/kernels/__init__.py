@@ -8,7 +8,7 @@ layout      signals as rows of memory
 passes      a pass forward and one backward; engines runs them by numba or by Triton
 loops       the steps themselves, in numba; on_cpu runs them
 jobs        what such a loop is told; threads runs it on all blocks
-gpu_loops   the steps in Triton; on_gpu runs them
+gpu_loops   the steps in Triton; on_gpu runs them, launch finds what was compiled
 pool        average pools; pool_loops, in numba
 
 The eager loop of `trainer.spiking` is the definition: spikes and membranes are equal to its bit

@@ -2,9 +2,7 @@
 
 import math
 import struct
-from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
-from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,25 +10,12 @@ from torch import Tensor
 from ..spiking import state_type
 from . import gpu_loops, passes
 from .form import GRADIENTS, LEARNABLE, NUMBERS, STATE, Form, How
+from .launch import Kernel, Tuning
 from .passes import Given, Span, Told
 
 FEW = 1 << 18  # neurons that would not fill a GPU in blocks of many
-
-
-class Tuning(NamedTuple):
-    """block: neurons of a program. stages: steps that are fetched ahead."""
-
-    block: int
-    warps: int
-    stages: int
-
-    def options(self) -> dict[str, Any]:
-        """Of a launch. A product and a sum stay two roundings, as they are in eager torch."""
-        options = {"block": self.block, "stages": self.stages, "num_warps": self.warps}
-        return options | {"enable_fp_fusion": False}
-
-
 NARROW, WIDE = Tuning(128, 4, 4), Tuning(1024, 4, 2)
+FORWARD, BACKWARD = Kernel(gpu_loops.forward), Kernel(gpu_loops.backward)
 
 
 def tuning(size: int) -> Tuning:
@@ -60,11 +45,6 @@ def fixed(packed: bytes, kind: torch.dtype, device: torch.device) -> Tensor:
         return torch.tensor(values, dtype=kind, device=device)
 
 
-def on(x: Tensor) -> AbstractContextManager[Any]:
-    """Launches inside the block go to its device; in the interpreter there is none."""
-    return torch.cuda.device(x.device) if x.is_cuda else nullcontext()
-
-
 def scratch(rows: int, size: int, like: Tensor, goes_on: bool) -> Tensor:
     """A state between launches, at rest."""
     return like.new_zeros(rows, size) if goes_on else like
@@ -88,28 +68,20 @@ class Forward(passes.Forward):
         self.scratch = scratch(STATE, shape[1], numbers, goes_on)
 
     def run(self, x: Tensor, span: Span) -> None:
-        size = self.spikes.shape[1]
         if span.start == span.stop:
             return
-        tuned = self.tuned
-        membranes, currents = self.kept
-        with on(x):
-            gpu_loops.forward[(-(-size // tuned.block),)](
-                x,
-                self.numbers,
-                self.spikes,
-                self.spikes if membranes is None else membranes,
-                self.spikes if currents is None else currents,
-                self.scratch,
-                size,
-                *span,
-                **self.form._asdict(),
-                keep=membranes is not None,
-                keep_u=currents is not None,
-                held=len(x) == 1,
-                goes_on=self.goes_on,
-                **tuned.options(),
-            )
+        spikes, (membranes, currents) = self.spikes, self.kept
+        keep, keep_u = membranes is not None, currents is not None
+        arrays = (
+            x,
+            self.numbers,
+            spikes,
+            spikes if membranes is None else membranes,
+            spikes if currents is None else currents,
+            self.scratch,
+        )
+        fixed = *self.form, keep, keep_u, x.shape[0] == 1, self.goes_on
+        FORWARD.launch(arrays, spikes.shape[1], span, fixed, self.tuned)
 
 
 class Backward(passes.Backward):
@@ -129,42 +101,34 @@ class Backward(passes.Backward):
         self.size, self.held = shape[1], held
         self.tuned = tuned or tuning(self.size)
         programs = -(-self.size // self.tuned.block)
-        self.sums: Tensor = told.numbers.new_zeros(programs, NUMBERS, dtype=torch.float64)
+        self.sums: Tensor | None = None
+        if how[3]:  # numbers that are learned
+            self.sums = told.numbers.new_zeros(programs, NUMBERS, dtype=torch.float64)
         self.scratch = scratch(GRADIENTS, self.size, told.numbers, goes_on)
 
     def run(self, grad: Tensor, span: Span) -> None:
         if span.start == span.stop:
             return
         form, shape, detach, learn, to_x = self.how
-        told, x = self.told, self.told.x
-        absent = told.numbers
-        arrays = (absent if a is None else a for a in (*told.kept, told.spikes))
-        with on(grad):
-            gpu_loops.backward[(len(self.sums),)](
-                grad,
-                absent if x is None else x,
-                told.numbers,
-                *arrays,
-                self.to_x,
-                self.sums,
-                self.scratch,
-                self.size,
-                *span,
-                **form._asdict(),
-                shape=int(shape),
-                detach=detach,
-                **{name: n in learn for name, n in zip(LEARN, LEARNABLE, strict=True)},
-                to_x=to_x,
-                still=self.held,
-                held=len(grad) == 1,
-                x_held=x is not None and len(x) == 1,
-                goes_on=self.goes_on,
-                **self.tuned.options(),
-            )
+        told, x, absent = self.told, self.told.x, self.told.numbers
+        arrays = (
+            grad,
+            absent if x is None else x,
+            told.numbers,
+            *(absent if a is None else a for a in (*told.kept, told.spikes)),
+            self.to_x,
+            absent if self.sums is None else self.sums,
+            self.scratch,
+        )
+        fixed = (
+            *(*form, int(shape), detach),
+            *(n in learn for n in LEARNABLE),
+            *(to_x, self.held, grad.shape[0] == 1),
+            *(x is not None and x.shape[0] == 1, self.goes_on),
+        )
+        BACKWARD.launch(arrays, self.size, span, fixed, self.tuned)
 
     def of_numbers(self) -> Tensor:
         """Summed on the device."""
+        assert self.sums is not None
         return self.sums.sum(0)
-
-
-LEARN = ("to_decay_v", "to_decay_u", "to_gain_v", "to_bias", "to_threshold", "to_amount")
