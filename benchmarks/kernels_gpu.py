@@ -1,18 +1,21 @@
 """The Triton kernels by themselves on a GPU: bytes a second beside a plain copy's, by how they are
-launched (`on_gpu.Tuning`). The first of each size is what is shipped.
+launched (`launch.Tuning`). The first of each size is what is shipped.
 
 Forward reads x and writes spikes and membranes; backward reads gradient and membranes and writes a
 gradient. The copy moves as many bytes.
 """
 
+import os
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
 
 from ..trainer.kernels import on_gpu, passes
 from ..trainer.kernels.form import Form, Shape
+from ..trainer.kernels.launch import Tuning
 from .figure import Figure
 from .worker.device import seconds
 
@@ -45,20 +48,34 @@ def of_size(shape: tuple[int, int], kind: torch.dtype) -> Iterator[Figure]:
     yield Figure(f"{name}/copy", copied / 1e9, "GB/s")
     shipped = on_gpu.tuning(size)
     others = {
-        on_gpu.Tuning(block, warps, stages)
+        Tuning(block, warps, stages)
         for block in (128, 256, 512, 1024)
         for warps in (4, 8)
         for stages in (1, 2, 4)
         if block >= 32 * warps
     }
-    for tuned in (shipped, *sorted(others - {shipped})):
+    tunings = (shipped, *sorted(others - {shipped}))
+    compiled(x, tunings)
+    for tuned in tunings:
         for way, work in passes_of(x, tuned).items():
             bar = BAR if tuned == shipped and size > on_gpu.FEW else None
             label = f"{name}/{way}, {', '.join(map(str, tuned))}"
             yield Figure(label, speed(work, moved) / copied, "of the copy", bar)
 
 
-def passes_of(x: Tensor, tuned: on_gpu.Tuning) -> dict[str, Callable[[], object]]:
+def compiled(x: Tensor, tunings: Iterable[Tuning]) -> None:
+    """All ways side by side, on a few neurons: a kernel is the same for any number of them that 16
+    divides."""
+
+    def work(tuned: Tuning) -> None:
+        for run in passes_of(x[:, :1024].contiguous(), tuned).values():
+            run()
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(work, tunings))
+
+
+def passes_of(x: Tensor, tuned: Tuning) -> dict[str, Callable[[], object]]:
     """Launches of a LIF's passes, one way."""
     steps, size = x.shape
     shape, span = (steps, size), passes.Span(LATE, 0, steps)
@@ -73,5 +90,5 @@ def passes_of(x: Tensor, tuned: on_gpu.Tuning) -> dict[str, Callable[[], object]
 
 def speed(work: Callable[[], object], moved: int) -> float:
     """Bytes a second."""
-    work()  # compiles
+    work()
     return moved / statistics.median(seconds(work, "cuda") for _ in range(REPEATS))

@@ -1,5 +1,6 @@
 """Libraries that are timed, each in a process of its own and an environment of its own where it has
-one: SPIKEPORT_BENCH_PYTHONS names their Pythons, "snntorch=/path/python,spikingjelly=/path/python".
+one: SPIKEPORT_BENCH_PYTHONS names their Pythons, "snntorch=/path/python,spikingjelly=/path/python";
+on a GPU one of SpikingJelly's ways may have another (spikingjelly-cupy=/path/python).
 One pass each in turn, so that a machine that slows down slows all; all have torch's number of
 threads. SPIKEPORT_BENCH_DEVICE is cpu or cuda; on cuda whoever does not run there is left out,
 which is said.
@@ -9,8 +10,9 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Collection, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +43,18 @@ def others() -> dict[str, str]:
     our own extras."""
     given = os.environ.get("SPIKEPORT_BENCH_PYTHONS", "")
     named = dict(part.split("=", 1) for part in given.split(",") if part)
-    if unknown := sorted(set(named) - set(NEIGHBOURS)):
-        raise SystemExit(f"SPIKEPORT_BENCH_PYTHONS names {unknown[0]}; choose from {NEIGHBOURS}")
+    known = (*NEIGHBOURS, *JELLIES)
+    if unknown := sorted(set(named) - set(known)):
+        raise SystemExit(f"SPIKEPORT_BENCH_PYTHONS names {unknown[0]}; choose from {known}")
     return {"norse": sys.executable} | named
 
 
 def pythons(ours: Iterable[str], where: str, without: Collection[str] = ()) -> dict[str, str]:
     """The same, and what runs in our own Python; on a GPU a SpikingJelly for each of its ways."""
-    left_out = (*without, *(ON_CPU if where == "cuda" else ()))
+    left_out = (*without, *(ON_CPU if where == "cuda" else JELLIES))
     named = {name: python for name, python in others().items() if name not in left_out}
     if where == "cuda" and (python := named.pop("spikingjelly", None)):
-        named |= dict.fromkeys(JELLIES, python)
+        named = dict.fromkeys(JELLIES, python) | named
     return {name: sys.executable for name in ours} | named
 
 
@@ -67,7 +70,8 @@ def started(
     found = []
     for lib in there:
         if neighbour(lib.name) and not lib.answers():
-            print(f"{lib.name} does not run here, and is left out", file=sys.stderr, flush=True)
+            why = f"{lib.name} does not run here, and is left out: {lib.last_words()}"
+            print(why, file=sys.stderr, flush=True)
         else:
             found.append(lib)
     return found
@@ -88,12 +92,13 @@ class Library:
 
     def __init__(self, name: str, python: str, opened: ExitStack, device: str) -> None:
         command = [python, "-m", "worker", name, device]
+        self.said = opened.enter_context(tempfile.TemporaryFile("w+"))
         self.process = opened.enter_context(
             subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=self.said,
                 text=True,
                 cwd=HERE,
             )
@@ -103,25 +108,46 @@ class Library:
 
     def ask(self, **what: Any) -> Any:
         """Seconds of one pass, or the digest of its spikes (spikes=True), of what is named."""
-        line = self.answer(**what)
+        self.send(**what)
+        return self.received()
+
+    def received(self) -> Any:
+        """What it answers to what was sent."""
+        line = self.line()
         if not line:
             raise SystemExit(
                 f"the worker of {self.name} ended; run python -m worker {self.name} in {HERE}"
             )
         return json.loads(line)
 
+    def last_words(self) -> str:
+        """The last line of what it complained of."""
+        self.said.seek(0)
+        return (self.said.read().strip().splitlines() or ["nothing was said"])[-1]
+
     def answers(self) -> bool:
         """Whether it runs at all."""
-        return bool(self.answer(shape=(2, 1, 64)))
+        self.send(shape=(2, 1, 64))
+        return bool(self.line())
 
-    def answer(self, **what: Any) -> str:
-        """The line, empty where the worker has ended."""
-        assert self.process.stdin is not None and self.process.stdout is not None
-        try:
+    def send(self, **what: Any) -> None:
+        """Ask; a worker that has ended hears nothing."""
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):
             print(json.dumps(what), file=self.process.stdin, flush=True)
-        except BrokenPipeError:
-            return ""
+
+    def line(self) -> str:
+        """The next one, empty where the worker has ended."""
+        assert self.process.stdout is not None
         return self.process.stdout.readline()
+
+
+def digests(there: Iterable[Library], **what: Any) -> dict[str, Any]:
+    """Library -> the digest of its spikes; all get ready side by side."""
+    asked = list(there)
+    for lib in asked:
+        lib.send(**what, spikes=True)
+    return {lib.name: lib.received() for lib in asked}
 
 
 def timed(there: list[Library], repeats: int, **what: Any) -> dict[str, list[float]]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from .figure import Figure
-from .library import Library, best, device, neighbour, started, timed
+from .library import Library, best, device, digests, neighbour, started, timed
 
 # [T, B, N]: how many times as fast as the best neighbour
 SIZES: dict[str, dict[tuple[int, ...], float]] = {
@@ -24,7 +24,7 @@ OURS = {"cpu": ("fused", "eager", "compiled"), "cuda": ("fused", "eager")}
 COPY_BAR = {"cpu": 1 / 1.5, "cuda": 0.8}  # the time of copying what must move, of ours
 ROUNDING = 1e-4  # share of spikes that a neighbour's own rounding may move, on a GPU or of ROUNDS
 ROUNDS = ("lava-dl", "spyx")
-REPEATS = 15
+REPEATS = {"cpu": 15, "cuda": 7}  # on a GPU each is of ten passes
 OTHER = {"spyx": "late"}  # library with another neuron -> ours that is the same
 
 
@@ -45,7 +45,7 @@ def of_size(
     name = f"neurons/{'x'.join(map(str, shape))}" + (" on cuda" if where == "cuda" else "")
     checked(there, shape, where)
     timing = [lib for lib in there if lib.name not in OTHER.values()]
-    taken = timed(timing, REPEATS, shape=shape)
+    taken = timed(timing, REPEATS[where], shape=shape)
     middle = {library: statistics.median(ms) for library, ms in taken.items()}
     for library, ms in taken.items():
         yield Figure(f"{name}/{library}", middle[library], "ms", None, min(ms), max(ms))
@@ -60,9 +60,9 @@ def of_size(
 
 def checked(there: list[Library], shape: tuple[int, ...], where: str) -> None:
     """AssertionError unless all fire what they should."""
-    digests = {lib.name: lib.ask(shape=shape, spikes=True) for lib in there if lib.name != "copy"}
-    for library, (count, places) in digests.items():
-        right = digests[OTHER.get(library, "eager")]
+    told_by = digests((lib for lib in there if lib.name != "copy"), shape=shape)
+    for library, (count, places) in told_by.items():
+        right = told_by[OTHER.get(library, "eager")]
         if library in OTHER.values():
             continue
         told = f"{library} fires {count, places}, and {right} is right"

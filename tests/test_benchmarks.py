@@ -69,6 +69,12 @@ def test_every_way_of_spikingjelly_is_asked_on_a_gpu(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("SPIKEPORT_BENCH_PYTHONS", "spikingjelly=/its/python")
     there = library.pythons(("fused",), "cuda")
     assert [name for name, python in there.items() if python == "/its/python"] == [*library.JELLIES]
+    monkeypatch.setenv(
+        "SPIKEPORT_BENCH_PYTHONS", "spikingjelly=a/python,spikingjelly-cupy=b/python"
+    )
+    there = library.pythons(("fused",), "cuda")
+    assert (there["spikingjelly-cupy"], there["spikingjelly-cuda"]) == ("b/python", "a/python")
+    assert "spikingjelly-cupy" not in library.pythons(("fused",), "cpu")
     assert library.best({"fused": 1.0, "spikingjelly-triton": 2.0, "norse": 3.0}) == (
         "spikingjelly-triton"
     )

@@ -105,10 +105,12 @@ def snntorch_steps() -> Begin:
     layer = Leaky(0.5, reset_mechanism="zero", reset_delay=False, spike_grad=surrogate.atan())
 
     def begin() -> Run:
-        mem = layer.init_leaky()
+        mem: Any = None
 
         def step(drive: Tensor) -> Tensor:
             nonlocal mem
+            if mem is None:
+                mem = layer.to(drive.device).init_leaky().to(drive.device)
             spikes, mem = layer(drive, mem)
             return spikes  # type: ignore[no-any-return]
 
