@@ -9,7 +9,7 @@ import numpy as np
 from . import chip_store
 from .errors import NetworkError, SpikeportError
 from .metadata import Metadata, NodeMetadata
-from .network import Network
+from .network import Edge, Network
 from .nir_write import fields_of, metadata_of
 from .nodes import Node
 from .schedule import compile
@@ -76,14 +76,19 @@ def input_shapes(network: Network) -> dict[str, tuple[int, ...]]:
 def digest(network: Network) -> str:
     """sha256 over the nodes by name (type, fields, numbers), the edges and the metadata. A chip
     network that NIR has no numbers for is taken with its own."""
-    seen = hashlib.sha256()
     try:
-        nodes, edges = as_fields(network), plain(network).edges
-        told = annotation(network).model_copy(update={"digest": None})
+        return digest_of(as_fields(network), plain(network).edges, annotation(network).text())
     except NetworkError:
         if network.number_format == "real":
             raise
-        nodes, edges, told = own_fields(network), network.edges, None
+        return digest_of(own_fields(network), network.edges, repr(network.meaning))
+
+
+def digest_of(
+    nodes: dict[str, tuple[str, dict[str, Any]]], edges: tuple[Edge, ...], told: str
+) -> str:
+    """The same of a network's parts; told: the metadata without a digest."""
+    seen = hashlib.sha256()
     for name, (kind, fields) in nodes.items():
         for key in sorted(fields):
             array = np.ascontiguousarray(fields[key])
@@ -93,7 +98,7 @@ def digest(network: Network) -> str:
             seen.update(json.dumps(head).encode())
             seen.update(array.reshape(-1).view(np.uint8).data)
     seen.update(json.dumps(list(edges)).encode())
-    seen.update((told.text() if told else repr(network.meaning)).encode())
+    seen.update(told.encode())
     return seen.hexdigest()
 
 

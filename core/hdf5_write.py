@@ -6,8 +6,7 @@ write than to run. Here an array whose bytes look like noise is written as it is
 bytes of numbers are sorted by their place first (HDF5's shuffle), runs and frequent bytes alone
 are looked for, and chunks are packed side by side. Any HDF5 reader undoes it.
 
-The file is made in memory and written in one go: HDF5's library does not survive a disk that is
-full.
+Large arrays go from where they are to the disk, with no copy in between; see `hdf5_disk`.
 """
 
 import os
@@ -17,7 +16,6 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
-from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ import h5py
 import numpy as np
 
 from .arrays import Numbers
+from .hdf5_disk import Disk
 
 CHUNK = 1 << 20  # bytes; about
 SMALL = 1 << 10  # an array below it is left as it is
@@ -40,13 +39,20 @@ AHEAD = 4  # chunks the workers may be ahead of the file, so that memory stays s
 
 def write(path: Path, version: str, node: Mapping[str, Any]) -> None:
     """A file of a graph as nir's to_dict() gives it. version: of nir's format."""
-    held = BytesIO()
-    with h5py.File(held, "w") as file, ThreadPoolExecutor(os.cpu_count()) as workers:
+    with Disk(path) as disk:
+        with ThreadPoolExecutor(1) as alone:  # no Ctrl-C comes up in another thread
+            alone.submit(written, disk, version, node).result()
+        if disk.failed is not None:
+            raise disk.failed
+
+
+def written(disk: Disk, version: str, node: Mapping[str, Any]) -> None:
+    """What `write` does, on a disk that cannot be full."""
+    with h5py.File(disk, "w") as file, ThreadPoolExecutor(os.cpu_count()) as workers:
         file.create_dataset("version", data=version, dtype=h5py.string_dtype())
         packer = Packer(workers)
         fill(file.create_group("node"), node, packer)
         packer.finish()
-    path.write_bytes(held.getbuffer())
 
 
 class Packer:

@@ -27,9 +27,16 @@ Values = Any  # [B, *shape]: float64, or int64 on the chip
 Runner = Callable[[Values], Values]  # what a node does with this step's summed input
 
 
-def run(program: Program, inputs: Mapping[str, Numbers], record: Collection[str] = ()) -> Recording:
+def run(
+    program: Program,
+    inputs: Mapping[str, Numbers],
+    record: Collection[str] = (),
+    *,
+    states: bool = True,
+) -> Recording:
     """Run a batch from rest. inputs: Input node -> [T, B, *shape]; record: nodes whose spikes,
-    v and u are kept ('all': every population)."""
+    v and u are kept ('all': every population). states: False keeps their spikes alone, a
+    ninth of the memory or less."""
     network = program.network
     signals = checked_inputs(network, inputs)
     steps, batch = next(iter(signals.values())).shape[:2]
@@ -40,7 +47,7 @@ def run(program: Program, inputs: Mapping[str, Numbers], record: Collection[str]
             "count steps (bn)"
         )
     runners = {name: runner(node, batch) for name, node in network.nodes.items()}
-    kept = Kept(program, wanted_nodes(network, record), steps, batch)
+    kept = Kept(program, wanted_nodes(network, record), steps, batch, states)
     last: dict[str, Values] = quiet(program, batch)
     for t in range(steps):
         values: dict[str, Values] = {}
@@ -206,17 +213,20 @@ def unless(values: Array, idle: float) -> Array | None:
 class Kept:
     """Arrays for what is recorded, filled step by step."""
 
-    def __init__(self, program: Program, record: Collection[str], steps: int, batch: int) -> None:
+    def __init__(
+        self, program: Program, record: Collection[str], steps: int, batch: int, states: bool
+    ) -> None:
         nodes = program.network.nodes
         size = {name: (steps, batch, *program.shapes[name]) for name in program.order}
-        state = {n: np.int32 if isinstance(nodes[n], ChipNeuron) else np.float64 for n in record}
+        held = record if states else ()
+        state = {n: np.int32 if isinstance(nodes[n], ChipNeuron) else np.float64 for n in held}
         self.outputs = {n: np.zeros(size[n]) for n in program.network.outputs}
         self.spikes = {
             n: np.zeros(size[n], np.uint8) for n in record if n in program.network.spiking
         }
-        self.v: dict[str, Numbers] = {n: np.zeros(size[n], state[n]) for n in record}
+        self.v: dict[str, Numbers] = {n: np.zeros(size[n], state[n]) for n in held}
         self.u: dict[str, Numbers] = {
-            n: np.zeros(size[n], state[n]) for n in record if has_current(nodes[n])
+            n: np.zeros(size[n], state[n]) for n in held if has_current(nodes[n])
         }
 
     def keep(self, t: int, values: Mapping[str, Values], runners: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ import nir
 import numpy as np
 
 from . import hdf5_write
-from .annotation import annotation, as_fields, digest, plain
+from .annotation import annotation, as_fields, digest_of, plain
 from .errors import NetworkError
 from .files import on_disk, written_whole
 from .metadata import KEY
@@ -26,15 +26,16 @@ def to_nir(network: Network) -> nir.NIRGraph:
 
 def graph_of(network: Network, handed: Callable[[Any], Any]) -> nir.NIRGraph:
     """The same; handed: what nir gets for a field's value."""
-    # first, since it refuses by name what cannot be written
-    told = annotation(network).model_copy(update={"digest": digest(network)})
+    # first, since they refuse by name what cannot be written
+    told, found, edges = annotation(network), as_fields(network), plain(network).edges
+    told = told.model_copy(update={"digest": digest_of(found, edges, told.text())})
     nodes = {
         name: nir_node(kind, {key: handed(value) for key, value in fields.items()})
-        for name, (kind, fields) in as_fields(network).items()
+        for name, (kind, fields) in found.items()
     }
     return nir.NIRGraph(
         nodes=nodes,
-        edges=list(plain(network).edges),
+        edges=list(edges),
         metadata={KEY: told.text()},
         type_check=False,
     )

@@ -84,9 +84,9 @@ def recorded(
     model: nn.Module, x: NDArray[np.generic], dtype: torch.dtype = torch.float64
 ) -> tuple[NDArray[Any], dict[str, NDArray[np.uint8]]]:
     """`run_recorded` of a model that is on the CPU and of that dtype already, without a copy."""
-    with evaluating(model), recording(model) as traces:
+    with evaluating(model), recording(model, kind=torch.uint8) as traces:
         outputs = model(as_tensor(x, dtype=dtype))
-    spikes = {name: trace.spikes.to(torch.uint8).numpy() for name, trace in traces.items()}
+    spikes = {name: trace.spikes.numpy() for name, trace in traces.items()}
     return outputs.numpy(), spikes
 
 

@@ -23,8 +23,11 @@ class Trace:
 
 
 @contextmanager
-def recording(model: nn.Module, membrane: bool = False) -> Iterator[dict[str, Trace]]:
-    """A dictionary that the next forward pass of the model fills: neuron's name -> Trace.
+def recording(
+    model: nn.Module, membrane: bool = False, kind: torch.dtype | None = None
+) -> Iterator[dict[str, Trace]]:
+    """A dictionary that the next forward pass of the model fills: neuron's name -> Trace. kind:
+    what spikes are kept as; None: as they come.
 
     The names are the modules' qualified names. Only one pass may be recorded; NetworkError if
     a neuron is called twice.
@@ -33,7 +36,7 @@ def recording(model: nn.Module, membrane: bool = False) -> Iterator[dict[str, Tr
     handles = []
     neurons = {name: m for name, m in model.named_modules() if isinstance(m, Spiking)}
     for name, neuron in neurons.items():
-        handles.append(_Recorder(name, neuron, traces, membrane).handle)
+        handles.append(_Recorder(name, neuron, traces, membrane, kind).handle)
     try:
         yield traces
     finally:
@@ -47,17 +50,23 @@ class _Recorder:
     """Listens to one population."""
 
     def __init__(
-        self, name: str, neuron: Spiking, traces: dict[str, Trace], membrane: bool
+        self,
+        name: str,
+        neuron: Spiking,
+        traces: dict[str, Trace],
+        membrane: bool,
+        kind: torch.dtype | None,
     ) -> None:
         self.name = name
         self.traces = traces
+        self.kind = kind
         self.fired: list[Tensor] = []
         self.v: list[Tensor] | None = [] if membrane else None
         self.handle = neuron.register_forward_hook(self.after)
         neuron.watch = self.at_step
 
     def at_step(self, spikes: Tensor, state: State) -> None:
-        self.fired.append(spikes.detach())
+        self.fired.append(spikes.detach().to(self.kind or spikes.dtype))
         if self.v is not None:
             self.v.append(state.v.detach())
 

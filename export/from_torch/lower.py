@@ -2,6 +2,7 @@
 
 import copy
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -72,9 +73,11 @@ def grown(
     readout: Readout | None = None,
     steps: int | None = None,
     content: str = "analogue",
+    followed: Callable[[nn.Module], None] = lambda whole: None,
 ) -> tuple[nn.Module, Network]:
     """A copy of the module in eval mode, in float64, and its network, not yet held against it; of
-    a module of our layers. See `lower`."""
+    a module of our layers. See `lower`. followed: is given the copy once its code has been
+    followed, which no other thread may run modules beside."""
     whole = in_float64(model)
     for name, layer in whole.named_modules():
         if word := instead(layer):
@@ -87,6 +90,7 @@ def grown(
                 "batch; train with track_running_stats=True"
             )
     graph = traced(whole)
+    followed(whole)
     sample = torch.zeros(steps_of(whole) or 1, 1, *input_shape, dtype=torch.float64)
     builder = Builder(whole, shapes(whole, graph, sample), content)
     network = builder.grown(

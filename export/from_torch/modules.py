@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ...core import nodes
-from ...core.arrays import Array, Shape, frozen, pair
+from ...core.arrays import Array, Shape, frozen, pair, sealed
 from ...core.errors import UnsupportedNode
 from ...core.nodes import Node
 from ...trainer.norms import MeanOnlyBatchNorm, PspBatchNorm, PspLayerNorm
@@ -20,8 +20,8 @@ Made = Callable[[Any, Shape], Node | None]  # None: the identity
 
 
 def numbers(values: torch.Tensor | None) -> Array | None:
-    """A tensor as float64."""
-    return None if values is None else frozen(values.detach().double().cpu().numpy())
+    """A tensor of a model that is ours alone, in float64: its own memory, read-only from here."""
+    return None if values is None else sealed(values.detach().double().cpu().numpy())
 
 
 def needed(values: torch.Tensor) -> Array:

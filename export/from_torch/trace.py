@@ -11,7 +11,7 @@ from torch import fx, nn
 
 from ...core.arrays import Shape
 from ...core.errors import UnsupportedNode
-from ...trainer import layers
+from ...trainer import layers, norms
 from ...trainer.layers import Recurrent, Whole
 from ...trainer.neurons import Neuron, SingleSpike
 
@@ -51,7 +51,7 @@ def shapes(model: nn.Module, graph: fx.Graph, sample: torch.Tensor) -> dict[fx.N
     """Shape [*shape] of every value of the graph, for a sample [T, B, *shape]. Nothing is computed
     where the layers let themselves be run without numbers."""
     try:
-        return Watch(hollow(model), graph, sample.to("meta")).watched()
+        return Outline(hollow(model), graph, sample.to("meta")).watched()
     except Exception:  # whatever a layer needs numbers for; what is really wrong is said below
         return Watch(model, graph, sample).watched()
 
@@ -114,6 +114,28 @@ class Watch(fx.Interpreter):
                 raise RuntimeError  # fx adds pages to what is raised here; see shapes()
             self.shapes[n] = tuple(value.shape[self.lead :])
         return value
+
+
+class Outline(Watch):
+    """The same where nothing is computed: layers that keep the shape they get are passed by, since
+    torch finds out at length what their many small operations do to it."""
+
+    def call_module(self, target: Any, args: Any, kwargs: Any) -> Any:
+        if len(args) == 1 and not kwargs and keeps_shape(self.fetch_attr(target), args[0]):
+            return args[0]
+        return super().call_module(target, args, kwargs)
+
+
+def keeps_shape(layer: Any, x: torch.Tensor) -> bool:
+    """Whether a layer of ours gives the shape [T, B, *shape] that it gets, by its class and the
+    sizes of its numbers alone."""
+    called = type(layer).forward
+    if called is Neuron.forward:
+        return all(t.numel() == 1 for t in (*layer.parameters(), *layer.buffers()))
+    for kind, axes in ((norms.BatchNorm1d, 3), (norms.BatchNorm2d, 5)):
+        if called is kind.forward:
+            return x.ndim == axes and x.shape[2] == layer.num_features
+    return False
 
 
 def timeless(layer: nn.Module | None) -> str:

@@ -119,7 +119,7 @@ def probe(network: Network) -> Recording:
     """A short run with every spike."""
     steps = network.scheduled or PROBE_STEPS
     inputs = {n: probe_input(network.nodes[n], steps) for n in network.inputs}  # type: ignore[arg-type]
-    return interpreter.run(compile(network), inputs, ("all",))
+    return interpreter.run(compile(network), inputs, ("all",), states=False)
 
 
 def in_shape(values: Numbers, wanted: Numbers) -> Numbers:

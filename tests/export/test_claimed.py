@@ -1,6 +1,8 @@
 """One proof for a module that was lowered and rewritten, and whose fault it is where it fails."""
 
 import importlib
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from torch import nn
 
 from spikeport.core import store
 from spikeport.core.arrays import frozen
-from spikeport.core.errors import NetworkError, PassError
+from spikeport.core.errors import NetworkError, PassError, UnsupportedNode
 from spikeport.core.network import Network
 from spikeport.core.nodes import Conv, Neuron
 from spikeport.export.from_torch import lower
@@ -21,6 +23,32 @@ from spikeport.export.recipes import PLAIN
 from spikeport.trainer import layers, norms
 from spikeport.trainer.neurons import LIF
 from spikeport.verify.cli.export import written
+
+
+@pytest.fixture(autouse=True, params=[1, 3])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """One after the other, and side by side; what users set is what they find afterwards, and no
+    thread goes on."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    try:
+        yield request.param
+        for thread in threading.enumerate():
+            if thread.name.startswith("torch beside"):
+                thread.join(10)
+                assert not thread.is_alive()
+        assert torch.get_num_threads() == request.param == later()
+    finally:
+        torch.set_num_threads(before)
+
+
+def later() -> int:
+    """torch's number in a thread that begins now."""
+    found: list[int] = []
+    thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    return found[0]
 
 
 def model() -> nn.Module:
@@ -112,3 +140,58 @@ def test_nothing_is_written_that_is_not_proven(tmp_path: Path) -> None:
     fine = claimed(model(), (1, 6, 6), PLAIN)
     assert written(fine.lowered.network, tmp_path / "a.nir", prove=fine.prove) is None
     assert store.digest(store.read(tmp_path / "a.nir")) == store.digest(fine.lowered.network)
+
+
+def test_the_modules_own_pass_has_a_thread_where_there_are_several(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module("spikeport.export.from_torch.held")
+    ran: list[tuple[str, int]] = []
+
+    def watched(*args: Any) -> Any:
+        ran.append((threading.current_thread().name, torch.get_num_threads()))
+        return recorded(*args)
+
+    recorded = module.recorded
+    monkeypatch.setattr(module, "recorded", watched)
+    claimed(model(), (1, 6, 6), PLAIN).prove()
+    ((name, own),) = ran
+    assert own == {1: 1, 3: 2}[threads]
+    assert name.startswith("torch beside") == (threads > 1)
+
+
+def test_a_refusal_while_the_module_runs(threads: int) -> None:
+    """Its own words, and nothing is left behind: see `threads`."""
+    net = nn.Sequential(model(), LIF(0.5), nn.Unflatten(2, (5, 1)))
+    with pytest.raises(UnsupportedNode, match="Unflatten"):
+        claimed(net.eval(), (1, 6, 6), PLAIN)
+
+
+def test_a_module_that_fails_on_the_probe_says_so(threads: int) -> None:
+    """In its own words, from wherever it ran."""
+
+    class Picky(LIF):
+        def forward(self, x: torch.Tensor, feedback: Any = None) -> torch.Tensor:
+            if x.device.type == "cpu" and x.any():
+                raise ValueError("no numbers, please")
+            return super().forward(x, feedback)
+
+    net = nn.Sequential(layers.Flatten(), layers.Linear(36, 5), Picky(0.5)).eval()
+    with pytest.raises(ValueError, match="no numbers, please"):
+        claimed(net, (1, 6, 6), PLAIN).prove()
+
+
+def test_training_goes_on_without_the_network(threads: int) -> None:
+    """Its numbers are those of a copy, whatever the model's type, and nobody can change them."""
+    net = model().double()
+    made = claimed(net, (1, 6, 6), PLAIN)
+    before = store.digest(made.lowered.network)
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight.add_(1.0)
+    made.prove()
+    assert store.digest(made.lowered.network) == before
+    for node in made.lowered.network.nodes.values():
+        assert not any(
+            getattr(node, name).flags.writeable for name in node.arrays if name == "weight"
+        )

@@ -103,7 +103,9 @@ def from_checkpoint(path: Path, dt: float, portable: bool | None) -> "Claimed":
     from ...export.from_torch.claimed import claimed
     from ...export.recipes import FLOAT, PLAIN
     from ...trainer import checkpoint as checkpoints
+    from ...trainer.memory import keep_freed
 
+    keep_freed()  # every layer of the proof's passes takes memory of the same sizes
     trained = checkpoints.load(path)
     steps, content = trained.config.data.steps, trained.content
     passes = FLOAT if portable is False else PLAIN
