@@ -303,9 +303,10 @@ def test_only_what_is_saved_is_kept() -> None:
     """One tensor of [T, B, N], or the step that is held; nothing without gradients."""
     x = signal(10, (4, 2, 3))
     assert LIF()(x).grad_fn is None
-    saved = LIF()(x.requires_grad_()).grad_fn.saved_tensors
-    assert [s.numel() for s in saved if s is not None] == [24]
-    saved = LIF()(held(x[0], 4)).grad_fn.saved_tensors
+    out = LIF()(x.requires_grad_())  # older releases of torch let go of what a lost output saved
+    assert [s.numel() for s in out.grad_fn.saved_tensors if s is not None] == [24]
+    out = LIF()(held(x[0], 4))
+    saved = out.grad_fn.saved_tensors
     assert sum(s.numel() for s in saved if s is not None) == (6 if ENGINE == "numba" else 24)
     with torch.no_grad():
         assert LIF()(x).grad_fn is None
