@@ -164,6 +164,30 @@ def test_all_of_them_compile(capability: int) -> None:
     )
 
 
+def test_what_is_launched_again_was_compiled_for_the_same() -> None:
+    """What Triton itself tells apart, on NVIDIA's GPUs and on AMD's, has different keys."""
+    jit = pytest.importorskip("triton.runtime.jit")
+    from triton.backends.amd.compiler import HIPBackend
+    from triton.backends.nvidia.compiler import CUDABackend
+
+    from spikeport.trainer.kernels.launch import kinds
+
+    if not hasattr(jit, "native_specialize_impl"):
+        pytest.skip("this Triton does not say what it tells apart")
+    wide = torch.empty((1 << 31) + 32, dtype=torch.uint8)  # no page of it is touched
+    arrays = [wide, wide[1:], wide[:64].clone(), wide[:64].clone()[1:], wide[:64].float()]
+    known: dict[Any, Any] = {}
+    sizes = 1, 2, 17, (1 << 31) - 1, 16, 48, 1 << 31, 1 << 35  # of four kinds
+    for array, size in itertools.product(arrays, sizes):
+        told = [
+            jit.native_specialize_impl(backend, given, False, True, True)
+            for backend in (CUDABackend, HIPBackend)
+            for given in (array, size)
+        ]
+        assert known.setdefault(kinds([array], size), told) == told
+    assert len(known) == 4 * len(arrays)
+
+
 def test_what_takes_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(choice.INTERPRETER, raising=False)
     assert [choice.engine_of(device) for device in ("cpu", "cuda")] == ["numba", "triton"]

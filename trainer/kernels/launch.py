@@ -2,11 +2,12 @@
 
 Triton reads every argument anew at each launch, which takes the processor longer than many of
 these kernels take the GPU. What a kernel is compiled for is known here: what is fixed, the types
-of the arrays, whether each begins at a multiple of 16 bytes, and what kind of number their size
-is. So Triton is asked once for each such kind, and its compiled kernel is launched from then on.
+of the arrays, whether each begins at a multiple of 16 bytes and (for AMD's) ends within 2 GiB, and
+what kind of number their size is. So Triton is asked once for each such kind, and its compiled
+kernel is launched from then on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 ALIGNED = 16  # bytes, and elements of a row
+REACH = 1 << 31  # bytes, and elements of a row: what int32 counts
 
 
 class Tuning(NamedTuple):
@@ -46,16 +48,20 @@ class Kernel:
         """arrays: rows of `size` elements, whose first is on the device that is meant; a program
         for each block of the row."""
         grid = (-(-size // tuned.block), 1, 1)
-        kinds = tuple((a.dtype, a.data_ptr() % ALIGNED == 0) for a in arrays)
-        number = size == 1, size % ALIGNED == 0, size >> 31 == 0
         first = arrays[0]
-        key = fixed, tuned, kinds, number, first.device
+        key = fixed, tuned, kinds(arrays, size), first.device
         given = (*arrays, size, *span, *fixed, tuned.block, tuned.stages)
         with on(first):
             if (compiled := self.known.get(key)) is not None:
                 compiled[grid](*given)
             elif (made := self.function[grid](*given, **tuned.options())) is not None:
                 self.known[key] = made  # None: it was interpreted
+
+
+def kinds(arrays: Sequence[Tensor], size: int) -> Hashable:
+    """What Triton tells apart of arguments that are not fixed."""
+    number = size == 1, size % ALIGNED == 0, size < REACH
+    return number, *((a.dtype, a.data_ptr() % ALIGNED == 0, a.nbytes < REACH) for a in arrays)
 
 
 def on(x: Tensor) -> AbstractContextManager[Any]:
