@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from spikeport.core.errors import ConfigError
 from spikeport.trainer import kernels
@@ -94,6 +94,18 @@ raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], timeout=120)
     assert done.returncode == 0
+
+
+def test_torch_may_compile_over_it() -> None:
+    """Without `trainer.compiled`, which keeps the compiler out of neurons."""
+    torch.compiler.reset()
+    first = LIF(0.7)
+    net = nn.Sequential(first, LIF(0.5, learn=("decay",)))
+    made = torch.compile(net, backend="eager")
+    x, _ = drawn()
+    for value in (0.0, -0.4):
+        first.v_reset = value
+        assert torch.equal(made(x), net(x)) and made(x).any()
 
 
 def test_what_is_set_on_a_neuron_is_heard() -> None:

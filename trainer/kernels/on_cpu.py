@@ -1,6 +1,5 @@
 """The loops of `loops` over torch's memory."""
 
-import struct
 from functools import cache, lru_cache
 from typing import Any
 
@@ -16,18 +15,17 @@ from .passes import Given, Span, Told
 def numbers(given: Given, like: Tensor) -> Tensor:
     """As they are now, in the type of the state."""
     kind = state_type(like.dtype)
-    for value in given:
-        if isinstance(value, Tensor):
-            plain = [v.item() if isinstance(v, Tensor) else v for v in given]
-            return torch.tensor(plain, dtype=kind)
-    return fixed(struct.pack(f"{NUMBERS}d", *given), kind)
+    plain = [value.item() if isinstance(value, Tensor) else value for value in given]
+    if any(isinstance(value, Tensor) for value in given):
+        return torch.tensor(plain, dtype=kind)
+    return fixed(passes.signed(plain), kind)
 
 
 @lru_cache(1024)
-def fixed(packed: bytes, kind: torch.dtype) -> Tensor:
-    """Numbers that stay; by their bits, so that 0 is not -0."""
+def fixed(given: passes.Signed, kind: torch.dtype) -> Tensor:
+    """Numbers that stay."""
     with torch.inference_mode(False):
-        return torch.tensor(struct.unpack(f"{NUMBERS}d", packed), dtype=kind)
+        return torch.tensor([value for value, _ in given], dtype=kind)
 
 
 def array(values: Tensor | None, kind: torch.dtype) -> Tensor | None:

@@ -1,7 +1,6 @@
 """The kernels of `gpu_loops` over torch's memory on a device."""
 
 import math
-import struct
 from functools import lru_cache
 
 import torch
@@ -28,7 +27,7 @@ def numbers(given: Given, like: Tensor) -> Tensor:
     to ask for their values would be to wait for it."""
     kind = state_type(like.dtype)
     plain = [0.0 if isinstance(v, Tensor) else v for v in given]
-    found = fixed(struct.pack(f"{NUMBERS}d", *plain), kind, like.device)
+    found = fixed(passes.signed(plain), kind, like.device)
     learned = {n: v for n, v in enumerate(given) if isinstance(v, Tensor)}
     if learned:
         found = found.clone()
@@ -38,10 +37,10 @@ def numbers(given: Given, like: Tensor) -> Tensor:
 
 
 @lru_cache(1024)
-def fixed(packed: bytes, kind: torch.dtype, device: torch.device) -> Tensor:
-    """Numbers on the device, from then on; by their bits, so that 0 is not -0."""
+def fixed(given: passes.Signed, kind: torch.dtype, device: torch.device) -> Tensor:
+    """Numbers on the device, from then on."""
     with torch.inference_mode(False):
-        values = (*struct.unpack(f"{NUMBERS}d", packed), math.pi)
+        values = [*(value for value, _ in given), math.pi]
         return torch.tensor(values, dtype=kind, device=device)
 
 

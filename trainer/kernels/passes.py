@@ -1,5 +1,7 @@
 """A pass forward and one backward, whatever runs them: what they are given and what they leave."""
 
+import math
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import torch
@@ -9,6 +11,13 @@ from ..spiking import state_type
 from .form import Form, How
 
 Given = list[float | Tensor]  # in the order of the kernel's numbers
+Signed = tuple[tuple[float, float], ...]
+
+
+def signed(values: Iterable[float]) -> Signed:
+    """Each with its sign, so that 0 is not -0 where they are looked up. By nothing that
+    torch.compile does not bear, which follows whoever has no use for `trainer.compiled`."""
+    return tuple([(value, math.copysign(1, value)) for value in values])
 
 
 class Kept(NamedTuple):
