@@ -52,6 +52,23 @@ def test_a_graph_that_is_kept_goes_back_again() -> None:
 
 
 @pytest.mark.skipif(function.KEPT.__name__ == "<lambda>", reason="this torch does not say it")
+def test_a_pass_that_failed_is_not_gone_back_through_again() -> None:
+    """torch keeps the graph then, but not what was kept for it."""
+    x, weight = drawn()
+    spikes = LIF()(x)
+
+    def fails(*grads: object) -> None:
+        raise ValueError("a hook's own")
+
+    hook = spikes.grad_fn.register_hook(fails)
+    with pytest.raises(ValueError, match="a hook's own"):
+        spikes.backward(weight)
+    hook.remove()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        spikes.backward(weight)
+
+
+@pytest.mark.skipif(function.KEPT.__name__ == "<lambda>", reason="this torch does not say it")
 def test_a_gradient_takes_the_memory_of_the_membranes() -> None:
     x, weight = drawn()
     spikes = LIF()(x)

@@ -68,6 +68,8 @@ class _Population(torch.autograd.Function):
         # the gradient takes the memory of the membranes if nobody asks for this pass again
         free = to_x and engine.again and not (held or way.late or KEPT())
         spare = membranes if free and grad.dtype == ctx.numbers.dtype else None
+        if spare is not None:  # should this fail, torch refuses to go back once more
+            torch.autograd.graph.increment_version(spare)
         told = passes.Told(came, kept, fired, x, ctx.numbers, needs.again, spare)
         how = way.form, way.shape, way.detach, needs.learn, to_x
         done = engine.backward(told, how, ctx.rows, held, way.late)
