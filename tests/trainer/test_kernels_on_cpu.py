@@ -4,6 +4,7 @@ import copy
 import pickle
 import subprocess
 import sys
+import threading
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from spikeport.core.errors import ConfigError
 from spikeport.trainer import kernels
-from spikeport.trainer.kernels import function, threads
+from spikeport.trainer.kernels import function, threads, way
 from spikeport.trainer.neurons import LIF, Neuron
 from spikeport.trainer.surrogate import SHAPES
 
@@ -111,6 +112,27 @@ raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], timeout=120)
     assert done.returncode == 0
+
+
+def test_a_neuron_is_copied_while_another_thread_runs_it() -> None:
+    """As an export does, whose proof runs a copy of what is looked at meanwhile."""
+    neuron, over, before = LIF(0.7), threading.Event(), sys.getswitchinterval()
+
+    def runs() -> None:
+        while not over.is_set():
+            way.of_neuron(neuron)
+            neuron.v_reset = 0.0
+
+    other = threading.Thread(target=runs)
+    sys.setswitchinterval(1e-6)
+    try:
+        other.start()
+        for _ in range(100_000):
+            assert kernels.PLANS not in neuron.__getstate__()
+    finally:
+        over.set()
+        sys.setswitchinterval(before)
+        other.join()
 
 
 def test_torch_may_compile_over_it() -> None:

@@ -191,7 +191,9 @@ class Neuron(Spiking):
         self.__dict__.pop(kernels.PLANS, None)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != kernels.PLANS}
+        state = self.__dict__.copy()  # at once: another thread may plan meanwhile
+        state.pop(kernels.PLANS, None)
+        return state
 
     def extra_repr(self) -> str:
         numbers = {n: v for n in self._given if (v := array(self.number(n))) is not None}
