@@ -1,10 +1,13 @@
 """What only the processor's kernels do: threads of two kinds, and memory that is used again."""
 
 import copy
+import ctypes
 import pickle
+import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 import torch
@@ -93,6 +96,39 @@ def test_bits_are_those_of_any_threads(monkeypatch: pytest.MonkeyPatch) -> None:
         torch.set_num_threads(before)
     assert equal(found[0], found[1]) and equal(found[0], found[2])
     assert torch.equal(found[0][0], ran(neuron, "eager")[0])
+
+
+def test_ctrl_c_waits_for_threads_that_have_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they write to is freed behind it."""
+    here, begun, done = threading.get_ident(), threading.Semaphore(0), []
+
+    def loop(job: int) -> None:
+        if threading.get_ident() != here:
+            begun.release()
+            time.sleep(0.3)
+            done.append(job)
+            return
+        for _ in range(2):
+            begun.acquire()
+        signal.setitimer(signal.ITIMER_REAL, 0.05)  # once all that is left is to wait
+
+    def interrupted(*about: object) -> None:
+        raise KeyboardInterrupt
+
+    compiled = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(loop)
+
+    class Loop:
+        address = ctypes.cast(compiled, ctypes.c_void_p).value
+
+    monkeypatch.setattr(threads, "team", lambda: None)
+    monkeypatch.setattr(threads, "many", lambda blocks, size: 3)
+    before = signal.signal(signal.SIGALRM, interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            threads.run(Loop, (), 3, 1)
+        assert len(done) == 2
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_child_of_a_fork_has_threads_of_its_own() -> None:

@@ -8,7 +8,7 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,13 +37,23 @@ def run(loop: Any, given: Sequence[int], blocks: int, size: int, room: int = 0) 
     elif parallel := team():
         parallel(loop.address, job, count, 0)
     else:
-        others = [pool(count - 1).submit(called(loop), job) for _ in range(count - 1)]
+        others: list[Future[None]] = []
         try:
+            for _ in range(count - 1):
+                others.append(pool(count - 1).submit(called(loop), job))
             called(loop)(job)
         finally:
-            for other in others:
-                if not other.cancel():  # nothing is left for whoever has not begun
-                    other.result()
+            over(others)
+
+
+def over(others: Sequence[Future[None]]) -> None:
+    """Wait for whoever has begun, through a Ctrl-C as well, which comes up then: the memory that
+    they write to goes next. Nothing is left for the rest."""
+    try:
+        wait([other for other in others if not other.cancel()])
+    except BaseException:
+        over(others)
+        raise
 
 
 def many(blocks: int, size: int) -> int:
