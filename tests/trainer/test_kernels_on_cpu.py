@@ -8,14 +8,16 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
-from spikeport.core.errors import ConfigError
-from spikeport.trainer import kernels
-from spikeport.trainer.kernels import function, threads, way
+from spikeport.core.errors import ConfigError, TrainingError
+from spikeport.trainer import kernels, layers
+from spikeport.trainer.kernels import function, layout, threads, way
 from spikeport.trainer.neurons import LIF, Neuron
 from spikeport.trainer.surrogate import SHAPES
 
@@ -79,6 +81,47 @@ def test_a_gradient_takes_the_memory_of_the_membranes() -> None:
     place = spikes.grad_fn.saved_tensors[0].data_ptr()
     spikes.backward(weight)
     assert x.grad is not None and x.grad.data_ptr() == place
+
+
+Change = Callable[[Tensor], Tensor]
+NETS = {  # net -> shape of an input that its kernels take
+    "neuron": (LIF(0.7), (5, 3, 50)),
+    "recurrent": (layers.Recurrent(LIF(0.7), nn.Linear(50, 50)), (5, 3, 50)),
+    "pool": (layers.AvgPool2d(2), (2, 2, 4, 64, 64)),
+}
+
+
+@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize(
+    ("late", "now"),
+    [
+        (torch._neg_view, torch.neg),
+        (lambda x: torch._efficientzerotensor(x.shape), torch.zeros_like),
+    ],
+    ids=["negated", "zeros"],
+)
+def test_values_that_torch_has_not_written_yet(net: str, late: Change, now: Change) -> None:
+    """As what comes back from a complex number may be."""
+    layer, shape = NETS[net]
+    x, y = torch.randn(2, *shape)
+    assert torch.equal(layer(late(y)), layer(now(y)))
+    out = layer(x.requires_grad_())
+    weight = torch.randn(out.shape)
+    found = [torch.autograd.grad(out, x, w(weight), retain_graph=True)[0] for w in (late, now)]
+    assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_tensors_without_memory(net: str) -> None:
+    """They have shapes, and go step by step."""
+    layer, shape = NETS[net]
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        fake = torch.empty(shape)
+        assert layer(fake).shape == layer(torch.ones(shape)).shape
+        assert kernels.chosen(LIF(0.7), fake).reason == "an input that is a FakeTensor"
+        with pytest.raises(TrainingError, match="a FakeTensor of shape .* has no memory"):
+            layout.at(fake)
+    assert layout.at(None) == 0
 
 
 def test_bits_are_those_of_any_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,7 @@ VARIABLE = "SPIKEPORT_KERNELS"
 INTERPRETER = "TRITON_INTERPRET"
 COMPILERS = ("gcc", "clang")  # that triton looks for
 STATES = (torch.float32, torch.float64)  # types that kernels compute in
+PLAIN = (Tensor, nn.Parameter)  # what has memory, and no say in what is done with it
 _asked: Mode = "auto"
 
 
@@ -130,6 +131,8 @@ def not_a_scan(feedback: "Feedback", x: Tensor) -> str:
 
 def not_here(x: Tensor, engine: Engine) -> str:
     """Why no kernel of an engine takes this input; '' if one does."""
+    if type(x) not in PLAIN:
+        return f"an input that is a {type(x).__name__}"
     if state_type(x.dtype) not in STATES:
         return f"an input of {str(x.dtype).removeprefix('torch.')}"
     if x.ndim < 2 or not x.numel():

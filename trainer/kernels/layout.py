@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ...core.errors import TrainingError
+
 
 def still(x: Tensor) -> bool:
     """Whether x [T, *shape] is one step, held, or one step."""
@@ -38,9 +40,28 @@ def strides(x: Tensor) -> tuple[int, ...]:
     return step.stride()
 
 
+def written(x: Tensor) -> Tensor:
+    """With its values in memory as they are. torch may put off to negate them until they are read,
+    and zeros may have no memory at all; both come up in gradients."""
+    return x.clone() if x.is_neg() or x._is_zerotensor() else x
+
+
+def at(values: Tensor | None) -> int:
+    """Where its memory is; 0 where there is no tensor. TrainingError if a tensor has none."""
+    if values is None:
+        return 0
+    if not (place := values.data_ptr()):
+        raise TrainingError(
+            f"a {type(values).__name__} of shape {list(values.shape)} has no memory that a fused "
+            "kernel could work on; set run.kernels (or SPIKEPORT_KERNELS) to eager"
+        )
+    return place
+
+
 def rows(x: Tensor, laid: Sequence[int]) -> Tensor:
     """[T or 1, N] of x [T, *shape] with a step's strides as in `laid`; a copy only where it must
     be."""
+    x = written(x)
     if x.is_contiguous() and x.stride()[1:] == laid:
         return x.view(len(x), -1)
     seen = x[:1] if still(x) else x

@@ -9,6 +9,7 @@ from torch import Tensor
 from ..spiking import state_type
 from . import loops, passes, threads
 from .form import GRADIENTS, NUMBERS, STATE, Form, How
+from .layout import at
 from .passes import Given, Span, Told
 
 
@@ -31,11 +32,6 @@ def fixed(given: passes.Signed, kind: torch.dtype) -> Tensor:
 def array(values: Tensor | None, kind: torch.dtype) -> Tensor | None:
     """In a type."""
     return values if values is None or values.dtype == kind else values.to(kind)
-
-
-def at(values: Tensor | None) -> int:
-    """Where its memory is; 0 where there is none."""
-    return 0 if values is None else values.data_ptr()
 
 
 @cache

@@ -11,7 +11,8 @@ import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
 from torch import Tensor, nn
 
 from . import threads
-from .choice import installed, mode
+from .choice import PLAIN, installed, mode
+from .layout import at, written
 
 WORTH = 1 << 15  # values of an input; a smaller one is not worth a compilation
 
@@ -55,7 +56,7 @@ def fused(x: Tensor, window: Window) -> bool:
         return False
     if x.dtype not in (torch.float32, torch.float64) or not installed("numba"):
         return False
-    if x.device.type != "cpu" or not x.is_contiguous():
+    if x.device.type != "cpu" or type(x) not in PLAIN or not x.is_contiguous():
         return False
     return x.shape[2] >= window.high and x.shape[3] >= window.wide
 
@@ -67,6 +68,7 @@ class _Pool(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, window: Window) -> Tensor:
         from . import pool_loops  # brings numba, which not every use of a model needs
 
+        x = written(x)
         ctx.window, ctx.shape = window, x.shape
         high, wide = x.shape[2] // window.high, x.shape[3] // window.wide
         y = x.new_empty(*x.shape[:2], high, wide)
@@ -86,8 +88,8 @@ class _Spread(torch.autograd.Function):
         from . import pool_loops
 
         ctx.window = window
+        grad = written(grad).contiguous()
         to_x = grad.new_empty(shape)
-        grad = grad.contiguous()
         _run(pool_loops.backward(*window, grad.dtype == torch.float64), to_x, grad)
         return to_x
 
@@ -99,5 +101,5 @@ class _Spread(torch.autograd.Function):
 def _run(loop: Any, wide: Tensor, narrow: Tensor) -> None:
     """A loop over planes of an input and of a pool's output, on all threads."""
     planes = wide.shape[0] * wide.shape[1]
-    given = planes, *wide.shape[2:], wide.data_ptr(), narrow.data_ptr()
+    given = planes, *wide.shape[2:], at(wide), at(narrow)
     threads.run(loop, given, planes, wide.numel())

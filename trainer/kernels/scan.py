@@ -14,6 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from . import passes
 from .engines import engine
+from .layout import written
 from .way import Plan
 
 
@@ -67,6 +68,7 @@ class _Scan(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         membranes, currents, spikes, heard, weight = ctx.saved_tensors
+        grad = written(grad)
         way = ctx.plan.way
         loop = Loop.of(way.late)
         fired = spikes if way.form.dead else None
