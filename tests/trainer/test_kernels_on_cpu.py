@@ -2,6 +2,7 @@
 
 import copy
 import ctypes
+import os
 import pickle
 import signal
 import subprocess
@@ -139,6 +140,24 @@ def test_bits_are_those_of_any_threads(monkeypatch: pytest.MonkeyPatch) -> None:
         torch.set_num_threads(before)
     assert equal(found[0], found[1]) and equal(found[0], found[2])
     assert torch.equal(found[0][0], ran(neuron, "eager")[0])
+
+
+@pytest.mark.skipif(threads.team() is None, reason="torch has no OpenMP of GNU's here")
+def test_torchs_threads_live_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pass that is worth two of them ends none of the others, which torch would begin anew."""
+    x = torch.randn(4, 1, 40_000)
+    monkeypatch.setattr(threads, "ALONE", 0)
+    monkeypatch.setattr(threads, "EACH", x.numel() // 2)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(5)
+        torch.add(x, x)
+        there = set(os.listdir("/proc/self/task"))
+        LIF(0.7)(x)
+        torch.add(x, x)
+        assert threads.many(20, x.numel()) == 2 and there <= set(os.listdir("/proc/self/task"))
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_ctrl_c_waits_for_threads_that_have_begun(monkeypatch: pytest.MonkeyPatch) -> None:

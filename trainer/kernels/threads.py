@@ -31,10 +31,13 @@ def run(loop: Any, given: Sequence[int], blocks: int, size: int, room: int = 0) 
     """A loop of `jobs`, until all its blocks are done. given: what it is told; memory that is
     named there must outlive the call. size: neuron-steps in all. room: bytes, of each thread."""
     count = many(blocks, size)
+    parallel = team() if count > 1 else None
+    if parallel:
+        count = torch.get_num_threads()  # OpenMP ends those whom a smaller team leaves out
     job = Job(0, blocks, own(count * room), room, *given)
     if count == 1:
         called(loop)(job)
-    elif parallel := team():
+    elif parallel:
         parallel(loop.address, job, count, 0)
     else:
         others: list[Future[None]] = []
@@ -57,7 +60,7 @@ def over(others: Sequence[Future[None]]) -> None:
 
 
 def many(blocks: int, size: int) -> int:
-    """How many threads do some blocks of so many neuron-steps in all."""
+    """How many threads some blocks of so many neuron-steps in all are worth."""
     most = size // EACH if size >= ALONE else 1
     return max(1, min(torch.get_num_threads(), blocks, most))
 
