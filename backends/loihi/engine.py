@@ -22,7 +22,7 @@ from ..hosted import ChipRun, HostedSession, is_extended
 from ..protocol import Capabilities, check, header
 from .arrays import Array, fetched
 from .chip import Chip
-from .gpu.device import chosen, exact_products, in_turns, room
+from .gpu.device import chosen, exact_products, in_turns, interpreted, room
 from .joined import Joined
 from .layout import outside, shaped
 from .threads import cores, side_by_side, torch_or_none
@@ -104,7 +104,8 @@ class LoihiSession(HostedSession):
             if self.backend.device is None:
                 side_by_side(work, range(0, batch, size))
             else:  # one chunk is brought there while the other runs
-                in_turns(work, range(0, batch, size), AT_ONCE, self.backend.device)
+                at_once = 1 if interpreted() else AT_ONCE
+                in_turns(work, range(0, batch, size), at_once, self.backend.device)
         return joined.recording()
 
     def samples_at_once(self, steps: int) -> int:

@@ -246,6 +246,44 @@ def test_in_parts_and_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     same(wanted, run(network, case.inputs, "torch:cpu"))
 
 
+@pytest.mark.parametrize("where", DEVICES)
+@pytest.mark.parametrize("kernel", engine.KERNELS)
+def test_chunks_at_once(where: str, kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is brought while another runs."""
+    network, inputs, seen = *several(), threads_of(monkeypatch)
+    same(run(network, inputs, "cpu"), run(network, inputs, where, kernel))
+    assert seen == {2}
+
+
+def test_chunks_in_the_interpreter(interpreted: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It bears one kernel at a time: two would run each other's programs."""
+    network, inputs, seen = *several(), threads_of(monkeypatch)
+    same(run(network, inputs, "cpu"), run(network, inputs, "torch:cpu"))
+    assert seen == {1}
+
+
+def several() -> tuple[Network, Any]:
+    """A network, and samples for several chunks."""
+    case = conformance.make("conv_groups")
+    network = prepare(case.network, engine.Loihi(device="cpu").capabilities(), case.inputs).network
+    return network, {name: np.concatenate([x[:4, :1]] * 3, 1) for name, x in case.inputs.items()}
+
+
+def threads_of(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """How many chunks go at once, once some have run; they are of one sample."""
+    seen: set[int] = set()
+
+    def watched(work: Any, jobs: Any, at_once: int, where: str) -> None:
+        assert len(jobs) > 2
+        seen.add(at_once)
+        device.in_turns(work, jobs, at_once, where)
+
+    monkeypatch.setattr(engine, "in_turns", watched)
+    monkeypatch.setattr(device, "ON_CPU", 1)
+    monkeypatch.setattr(engine, "SOME", 1)
+    return seen
+
+
 def test_choice_of_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="device is 'gpu'; cpu, cuda"):
         engine.Loihi(device="gpu")

@@ -119,5 +119,9 @@ def engine(device: str, kernel: str) -> str:
     which its own variable says."""
     if kernel == "eager" or importlib.util.find_spec("triton") is None:
         return "eager"
-    interpreted = os.environ.get("TRITON_INTERPRET") == "1"
-    return "triton" if device.startswith("cuda") or interpreted else "eager"
+    return "triton" if device.startswith("cuda") or interpreted() else "eager"
+
+
+def interpreted() -> bool:
+    """Whether Triton's interpreter runs kernels, which bears one at a time."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
