@@ -103,8 +103,15 @@ class Library:
                 cwd=HERE,
             )
         )
-        opened.callback(self.process.terminate)
+        opened.callback(self.end)
         self.name = name
+
+    def end(self) -> None:
+        """Ask no more. What one that had ended was asked is still there, which Popen bears ill."""
+        self.process.terminate()
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
 
     def ask(self, **what: Any) -> Any:
         """Seconds of one pass, or the digest of its spikes (spikes=True), of what is named."""
@@ -115,9 +122,7 @@ class Library:
         """What it answers to what was sent."""
         line = self.line()
         if not line:
-            raise SystemExit(
-                f"the worker of {self.name} ended; run python -m worker {self.name} in {HERE}"
-            )
+            raise SystemExit(f"the worker of {self.name} ended: {self.last_words()}")
         return json.loads(line)
 
     def last_words(self) -> str:

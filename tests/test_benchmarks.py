@@ -1,6 +1,8 @@
 """What becomes of a benchmark's figures: which are compared, which grow, and the files."""
 
 import json
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,17 @@ def test_without_a_gpu_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv(library.DEVICE, "gpu")
     with pytest.raises(SystemExit, match="SPIKEPORT_BENCH_DEVICE is 'gpu'; give cpu or cuda"):
         next(neurons.figures())
+
+
+@pytest.mark.parametrize(
+    ("python", "said"), [(sys.executable, "KeyError: 'nobody'"), ("false", "nothing was said")]
+)
+def test_last_words_of_a_worker_that_ended(python: str, said: str) -> None:
+    with ExitStack() as opened, pytest.raises(SystemExit, match=f"of nobody ended: {said}"):
+        worker = library.Library("nobody", python, opened, "cpu")
+        if python == "false":
+            worker.process.wait()
+        worker.ask(shape=(2, 1, 64))
 
 
 def test_every_way_of_spikingjelly_is_asked_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
