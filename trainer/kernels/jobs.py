@@ -11,8 +11,9 @@ import numba.extending
 import numpy as np
 from numba.core import types
 
+from .threads import SIZE
+
 NEXT, BLOCKS, ROOM, ROOM_SIZE, GIVEN = range(5)  # GIVEN: the first that the loop itself knows
-SIZE = 32
 
 KINDS = np.float32, np.float64  # that a loop computes in: by whether double
 ROW: Any = types.CPointer(types.int64)  # type: ignore[no-untyped-call]

@@ -19,7 +19,7 @@ import torch
 ALONE = 1 << 20  # neuron-steps that one thread does before others are awake
 EACH = 1 << 17  # neuron-steps that are worth a thread, where there are more
 ALIGNED = 64  # bytes of a line of the cache
-SIZE = 32  # of a job, as in `jobs`
+SIZE = 32  # numbers of a job
 Job = ctypes.c_int64 * SIZE
 _pools: dict[int, ThreadPoolExecutor] = {}
 _lock = threading.Lock()
