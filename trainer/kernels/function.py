@@ -19,13 +19,13 @@ from torch.autograd.function import once_differentiable
 from ..spiking import state_type
 from . import passes
 from .engines import Engine
-from .layout import one_step, rows, still, strides, unrolled
+from .layout import one_step, rows, strides, summed, unrolled
 from .way import Plan
 
 
 def population(x: Tensor, plan: Plan, engine: Engine) -> Tensor:
     """Its output [T, B, *shape] for x [T, B, *shape], as `Spiking.run` gives it."""
-    held = still(x)
+    held = summed(x)
     how = plan, engine, len(x), held
     out: Tensor = _Population.apply(one_step(x) if held else x, how, *plan.tensors)  # type: ignore[no-untyped-call]
     return out
