@@ -84,21 +84,22 @@ def test_a_gradient_takes_the_memory_of_the_membranes() -> None:
     assert x.grad is not None and x.grad.data_ptr() == place
 
 
-def test_the_gradient_of_every_step_of_what_is_held() -> None:
+@pytest.mark.parametrize("steps", [1, 5])
+def test_the_gradient_of_every_step_of_what_is_held(steps: int) -> None:
     """Where it is asked for, and not that of the one step that is there."""
     one, weight = torch.randn(2, 3, 50).unbind()
     found: dict[str, list[Tensor]] = {}
     modes: tuple[kernels.Mode, ...] = "fused", "eager"
     for how in modes:
         with kernels.asked(how):
-            leaf = one.expand(5, 3, 50).requires_grad_()
+            leaf = one.expand(steps, 3, 50).requires_grad_()
             step = one.clone().requires_grad_()
-            kept = step.expand(5, 3, 50)
+            kept = step.expand(steps, 3, 50)
             kept.retain_grad()
             heard: list[Tensor] = []
-            hooked = step.expand(5, 3, 50)
+            hooked = step.expand(steps, 3, 50)
             hooked.register_hook(heard.append)  # type: ignore[no-untyped-call]
-            for x in (leaf, leaf[:], kept, hooked, step.expand(5, 3, 50), step[None]):
+            for x in (leaf, leaf[:], kept, hooked, step.expand(steps, 3, 50), step[None]):
                 (LIF(0.7)(x) * weight).sum().backward()
             assert leaf.grad is not None and step.grad is not None and kept.grad is not None
             found[how] = [leaf.grad, step.grad, kept.grad, *heard]

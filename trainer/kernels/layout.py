@@ -17,21 +17,27 @@ def still(x: Tensor) -> bool:
     return len(x) == 1 or x.stride(0) == 0
 
 
+def listened(x: Tensor) -> bool:
+    """Whether somebody asks for the gradient of x itself."""
+    return x.is_leaf or x.retains_grad or bool(x._backward_hooks)
+
+
 def summed(x: Tensor) -> bool:
-    """Whether x is still, and the sum over time is all that can be asked of its gradient: nobody
-    listens to that of x itself, which has every step."""
-    if not still(x) or not x.requires_grad:
+    """Whether x is still, and the sum over time is all that can be asked of its gradient: it has
+    one step, or nobody listens to that of x itself, which has every step."""
+    if not still(x) or not x.requires_grad or len(x) == 1:
         return still(x)
     base = x._base
-    listened = x.is_leaf or x.retains_grad or bool(x._backward_hooks)
-    return not listened and (base is None or base.requires_grad)
+    return not listened(x) and (base is None or base.requires_grad)
 
 
 def one_step(x: Tensor) -> Tensor:
     """The step [*shape] that x is made of, if it is `summed`. Its gradient should be the step's
     own: the one of x[0] would be zeros of all T steps but one."""
     base = x._base
-    if base is not None and base.shape == x.shape[1:] and base.stride() == x.stride()[1:]:
+    if base is None or (x.requires_grad and (listened(x) or not base.requires_grad)):
+        return x[0]
+    if base.shape == x.shape[1:] and base.stride() == x.stride()[1:]:
         return base
     return x[0]
 
