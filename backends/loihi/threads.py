@@ -38,20 +38,29 @@ def side_by_side(work: Callable[[Job], None], jobs: Sequence[Job]) -> None:
     torch = torch_or_none()
     before = cores()
     try:
-        with (
-            libraries().limit(limits=1, user_api="blas"),
-            ThreadPoolExecutor(count, "loihi", initializer=alone) as pool,
-        ):
-            futures = [pool.submit(work, job) for job in jobs]
-            try:
-                for future in futures:
-                    future.result()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        with libraries().limit(limits=1, user_api="blas"):
+            in_threads(work, jobs, count, alone)
     finally:
         if torch:  # setting it in a thread sets it for all later ones
             torch.set_num_threads(before)
+
+
+def in_threads(
+    work: Callable[[Job], None],
+    jobs: Sequence[Job],
+    count: int,
+    begin: Callable[[], None] | None = None,
+) -> None:
+    """work(job) for each job in `count` threads, each of which calls `begin` first. The first
+    failure is raised when what had begun is over."""
+    with ThreadPoolExecutor(count, "loihi", initializer=begin) as pool:
+        futures = [pool.submit(work, job) for job in jobs]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 @cache

@@ -9,12 +9,11 @@ torch:cpu   what runs on a GPU, on the processor: slow, for tests
 import importlib.util
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from ....core.errors import BackendUnavailable, ConfigError
-from ..threads import torch_or_none
+from ..threads import in_threads, torch_or_none
 
 VARIABLE = "SPIKEPORT_LOIHI_DEVICE"
 MEANT = "cpu, cuda, cuda:N, auto or torch:cpu"
@@ -84,21 +83,13 @@ def room(device: str) -> int:
 
 
 def in_turns(work: Callable[[int], None], jobs: Sequence[int], at_once: int, device: str) -> None:
-    """work(job) for each job, some at once, all on one device. The first failure is raised when
-    what had begun is over."""
+    """work(job) for each job, some at once, all on one device. See `threads.in_threads`."""
 
     def there(job: int) -> None:
         with current(device):
             work(job)
 
-    with ThreadPoolExecutor(min(at_once, len(jobs)), "loihi") as pool:
-        futures = [pool.submit(there, job) for job in jobs]
-        try:
-            for future in futures:
-                future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    in_threads(there, jobs, min(at_once, len(jobs)))
 
 
 def current(device: str) -> AbstractContextManager[Any]:
