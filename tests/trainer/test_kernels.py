@@ -158,6 +158,34 @@ def test_it_keeps_the_bits_in_float32_in_blocks() -> None:
             assert float((found - true).abs().max()) < 1e-5 * float(true.abs().max())
 
 
+@pytest.mark.parametrize("heard", ["held", "transposed", "every other"])
+@pytest.mark.parametrize("told", ["sum", "transposed", "every other"])
+def test_a_population_that_hears_itself_reads_any_memory(heard: str, told: str) -> None:
+    """Steps of inputs and of gradients that do not lie in one piece; a sum's gradient is a number
+    that stands for all."""
+    torch.manual_seed(2)
+    layer = Recurrent(LIF(0.7), nn.Linear(8, 8)).double()
+    image = signal(3, (8, 16), torch.float64).requires_grad_()
+    x = {
+        "held": held(image[:, :8], 9),
+        "transposed": torch.stack([image[:, :8].T] * 9).transpose(1, 2),
+        "every other": torch.stack([image] * 9)[..., ::2],
+    }[heard]
+    grad = {
+        "sum": torch.ones((), dtype=torch.float64).expand(x.shape),
+        "transposed": signal(4, x.shape, torch.float64).transpose(1, 2),
+        "every other": signal(4, (9, 8, 16), torch.float64)[..., ::2],
+    }[told]
+    found = []
+    for way in ("fused", "eager"):
+        with kernels.asked(way):
+            spikes = layer(x)
+            grads = torch.autograd.grad(spikes, (image, *layer.parameters()), grad, True)
+        found.append((spikes, grads))
+    assert torch.equal(found[0][0], found[1][0])
+    torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-10, atol=1e-10)
+
+
 @pytest.mark.parametrize("syn", [None, 0.8])
 def test_a_leaky_readout(syn: float | None) -> None:
     layer = LeakyReadout(0.9, syn)

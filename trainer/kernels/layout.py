@@ -62,6 +62,13 @@ def written(x: Tensor) -> Tensor:
     return x.clone() if x.is_neg() or x._is_zerotensor() else x
 
 
+def in_pieces(x: Tensor) -> Tensor:
+    """x [T, *shape] of which every step lies in one piece of memory, in the usual order of axes; a
+    copy where one does not. The gradient of a sum has no more memory than one number."""
+    x = written(x)
+    return x if x[0].is_contiguous() else x.contiguous()
+
+
 def at(values: Tensor | None) -> int:
     """Where its memory is; 0 where there is no tensor. TrainingError if a tensor has none."""
     if values is None:

@@ -14,7 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from . import passes
 from .engines import engine
-from .layout import written
+from .layout import in_pieces
 from .way import Plan
 
 
@@ -49,6 +49,7 @@ class _Scan(torch.autograd.Function):
         plan: Plan,
         *learned: Tensor,
     ) -> Tensor:
+        x = in_pieces(x)
         to_x = any(ctx.needs_input_grad[:3])
         way = plan.way
         needs = way.needs(to_x, plan.asked(ctx.needs_input_grad[4:]))
@@ -68,7 +69,7 @@ class _Scan(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         membranes, currents, spikes, heard, weight = ctx.saved_tensors
-        grad = written(grad)
+        grad = in_pieces(grad)
         way = ctx.plan.way
         loop = Loop.of(way.late)
         fired = spikes if way.form.dead else None
