@@ -25,7 +25,7 @@ def is_static(x: Tensor) -> bool:
 
 def held(x: Tensor, steps: int) -> Tensor:
     """x [*shape] at each of T steps: [T, *shape], without a copy."""
-    return x.unsqueeze(0).expand(steps, *x.shape)
+    return x.expand(steps, *x.shape)
 
 
 class Whole(nn.Module):

@@ -5,6 +5,7 @@ memory (channels may come last), and a signal that is held in time stays one row
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,19 +28,36 @@ def summed(x: Tensor) -> bool:
     one step, or nobody listens to that of x itself, which has every step."""
     if not still(x) or not x.requires_grad or len(x) == 1:
         return still(x)
-    base = x._base
-    return not listened(x) and (base is None or base.requires_grad)
+    return not listened(x) and spread(x)
+
+
+def spread(x: Tensor) -> bool:
+    """Whether the sum over time is what torch makes of the gradient of x first of all. A module
+    with hooks that stands before that may change it, and has every step."""
+    return x.grad_fn is not None and x.grad_fn.name() == "ExpandBackward0"
+
+
+def straight(x: Tensor, base: Tensor) -> bool:
+    """Whether the sum goes to the base, with no view in between that somebody may listen to."""
+    if listened(x) or not spread(x):
+        return False
+    assert x.grad_fn is not None
+    to = x.grad_fn.next_functions[0][0]
+    return to is not None and (to is base.grad_fn or getattr(to, "variable", None) is base)
 
 
 def one_step(x: Tensor) -> Tensor:
     """The step [*shape] that x is made of, if it is `summed`. Its gradient should be the step's
     own: the one of x[0] would be zeros of all T steps but one."""
     base = x._base
-    if base is None or (x.requires_grad and (listened(x) or not base.requires_grad)):
+    if base is None or (x.requires_grad and not straight(x, base)):
         return x[0]
-    if base.shape == x.shape[1:] and base.stride() == x.stride()[1:]:
-        return base
-    return x[0]
+    return base if _read(base) == _read(x[0]) else x[0]
+
+
+def _read(x: Tensor) -> tuple[Any, ...]:
+    """How its memory is read."""
+    return x.shape, x.stride(), x.storage_offset(), x.dtype, x.is_neg()
 
 
 def strides(x: Tensor) -> tuple[int, ...]:
