@@ -2,6 +2,7 @@
 
 import copy
 import ctypes
+import math
 import os
 import pickle
 import signal
@@ -10,16 +11,23 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.nn.modules.module import register_module_forward_hook
+from torch.nn.utils.parametrize import register_parametrization
 
 from spikeport.core.errors import ConfigError, TrainingError
 from spikeport.trainer import kernels, layers
-from spikeport.trainer.kernels import function, layout, threads, way
-from spikeport.trainer.neurons import LIF, Neuron
+from spikeport.trainer.kernels import function, layout, on_cpu, threads, way
+from spikeport.trainer.neurons import LIF, Neuron, ZenkeLIF
+from spikeport.trainer.readouts.layers import LeakyReadout
 from spikeport.trainer.surrogate import SHAPES
 
 SHAPE = (14, 4, 9001)  # several parts, the last of which is not whole
@@ -146,6 +154,177 @@ def test_what_is_held_is_read_as_it_is(laid: Callable[[Tensor], Tensor]) -> None
     step = laid(base)
     for x in (step.expand(5, 3, 50), step.expand(1, 3, 50)):
         assert torch.equal(LIF(0.7)(x), LIF(0.7)(x.clone())) and LIF(0.7)(x).any()
+
+
+@pytest.mark.parametrize("learn", [(), ("threshold",)])
+def test_spikes_may_be_changed_in_place(learn: tuple[str, ...]) -> None:
+    """As by a dropout in place; the gradient knows of it."""
+    found = []
+    modes: tuple[kernels.Mode, ...] = "fused", "eager"
+    for mode in modes:
+        x, weight = drawn()
+        with kernels.asked(mode):
+            spikes = LIF(0.7, learn=learn)(x)
+        spikes.mul_(2)[0].zero_()
+        found.append((spikes, torch.autograd.grad(spikes, x, weight)[0]))
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.allclose(found[0][1], found[1][1], atol=1e-5)
+
+
+@pytest.mark.parametrize("net", ["neuron", "recurrent"])
+def test_spikes_that_are_kept_may_not(net: str) -> None:
+    """torch says so."""
+    neuron = ZenkeLIF(threshold=0.3)
+    layer = neuron if net == "neuron" else layers.Recurrent(neuron, nn.Linear(50, 50))
+    spikes = layer(torch.randn(5, 3, 50, requires_grad=True)).mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        spikes.sum().backward()
+
+
+@pytest.mark.parametrize("net", ["neuron", "learned", "recurrent"])
+def test_a_gradient_of_gradients_is_refused(net: str) -> None:
+    """torch would take the gradient for numbers that nothing made."""
+    neuron = LIF(0.7, learn=("threshold",) if net == "learned" else ())
+    layer = layers.Recurrent(neuron, nn.Linear(50, 50)) if net == "recurrent" else neuron
+    x = torch.randn(5, 3, 50, requires_grad=True)
+    spikes = layer(x)
+    with pytest.raises(TrainingError, match="gradient of gradients"):
+        torch.autograd.grad(spikes.sum(), x, create_graph=True)
+
+
+def test_a_gradient_of_gradients_that_hangs_on_nothing() -> None:
+    """What does not fire is linear, and its gradient the same for every input."""
+    x = torch.randn(5, 3, 50, requires_grad=True)
+    (once,) = torch.autograd.grad(LeakyReadout()(x).sum(), x, create_graph=True)
+    assert not once.requires_grad and once.any()
+    with pytest.raises(TrainingError, match="gradient of gradients"):
+        torch.autograd.grad(LeakyReadout()(x).square().sum(), x, create_graph=True)
+
+
+Follower = Callable[[nn.Module, Tensor], Any]
+
+
+def traced(layer: nn.Module, x: Tensor) -> Tensor:
+    """By one that writes down operations and runs them on an input of half the size."""
+    found: Tensor = make_fx(layer)(x)(x / 2) * 2
+    return found
+
+
+FOLLOWERS: dict[str, Follower] = {
+    "grad": lambda layer, x: torch.func.grad(lambda x: layer(x).square().sum())(x),
+    "vmap": lambda layer, x: torch.func.vmap(layer)(x[None]),
+    "forward": lambda layer, x: torch.func.jvp(layer, (x,), (x,))[1],
+    "functionalize": lambda layer, x: torch.func.functionalize(layer)(x),
+    "make_fx": traced,
+}
+
+
+@pytest.mark.parametrize("follower", FOLLOWERS)
+@pytest.mark.parametrize("net", ["readout", "pool"])
+def test_who_follows_torch_sees_every_operation(net: str, follower: str) -> None:
+    """And not memory that is written behind torch's back."""
+    layer: nn.Module = LeakyReadout() if net == "readout" else layers.AvgPool2d(2)
+    x = torch.randn((5, 3, 50) if net == "readout" else (2, 2, 4, 64, 64))
+    found = FOLLOWERS[follower](layer, x)
+    with kernels.asked("eager"):
+        assert torch.equal(found, FOLLOWERS[follower](layer, x))
+
+
+def test_a_pool_that_is_traced_is_torchs(tmp_path: Path) -> None:
+    """And can be written to a file."""
+    x = torch.randn(2, 2, 4, 64, 64)
+    traced = torch.jit.trace(layers.AvgPool2d(2), (x,))  # type: ignore[no-untyped-call]
+    torch.jit.save(traced, tmp_path / "pool.pt")
+
+
+def test_neurons_where_something_else_is_the_default_device() -> None:
+    """A tensor on the processor stays there, and so does what the kernels make for it."""
+    x = torch.randn(5, 3, 50)
+    for net in (
+        LIF(0.61),
+        LIF(0.7, learn=("decay",)),
+        layers.Recurrent(LIF(0.7), nn.Linear(50, 50)),
+    ):
+        on_cpu.silence.cache_clear()
+        with torch.device("meta"):
+            spikes = net(x.requires_grad_())
+            (grad,) = torch.autograd.grad(spikes, x, x)
+        again = net(x)
+        assert torch.equal(spikes, again) and spikes.any()
+        assert torch.equal(grad, torch.autograd.grad(again, x, x)[0])
+
+
+def test_what_is_held_in_inference_goes_to_neurons_that_learn() -> None:
+    """Nobody may keep it for a gradient."""
+    neuron = LIF(0.7, learn=("threshold",))
+    with torch.inference_mode():
+        x = layers.held(torch.randn(3, 50), 5)
+    (grad,) = torch.autograd.grad(neuron(x).sum(), list(neuron.parameters()))
+    (wanted,) = torch.autograd.grad(neuron(x.clone()).sum(), list(neuron.parameters()))
+    assert torch.equal(grad, wanted) and grad.any()
+
+
+@pytest.mark.parametrize("shape", [[1], [50], [3, 50]])
+@pytest.mark.parametrize("name", ["raw_threshold", "learned_decay"])
+def test_learned_numbers_of_any_shape(name: str, shape: list[int]) -> None:
+    """One for each neuron has no kernel."""
+    neuron = LIF(0.7, learn=("decay", "threshold"))
+    setattr(neuron, name, nn.Parameter(torch.linspace(-1, 1, math.prod(shape)).view(shape)))
+    x = torch.randn(5, 3, 50)
+    assert kernels.chosen(neuron, x).reason == f"a learned {name} of shape {shape}"
+    neuron(x).sum().backward()
+    assert getattr(neuron, name).grad.shape == tuple(shape)
+
+
+def test_a_learned_value_after_a_spike_gets_its_gradient() -> None:
+    neuron = LIF(0.7)
+    neuron.v_reset = nn.Parameter(torch.tensor(0.2))  # type: ignore[assignment]
+    neuron(torch.randn(5, 3, 50)).sum().backward()
+    assert neuron.v_reset.grad is not None and neuron.v_reset.grad.any()  # type: ignore[attr-defined]
+
+
+class Noisy(nn.Module):
+    """A weight that is another one whenever it is read."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight + torch.randn_like(weight)
+
+
+def doubled(linear: nn.Linear) -> None:
+    """By a method of this very layer."""
+    linear.forward = lambda input: F.linear(input, 2 * linear.weight, linear.bias)  # type: ignore[method-assign]
+
+
+CHANGES: dict[str, Callable[[nn.Linear], Any]] = {
+    "forward": doubled,
+    "weight": lambda linear: register_parametrization(linear, "weight", Noisy()),
+    "backward hook": lambda linear: linear.register_full_backward_hook(
+        lambda _, to, __: tuple(g if g is None else 2 * g for g in to)  # type: ignore[attr-defined]
+    ),
+    "hook of all": lambda linear: register_module_forward_hook(
+        lambda layer, _, out: out * 2 if layer is linear else None
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_way_back_that_was_changed_is_run_step_by_step(change: str) -> None:
+    layer = layers.Recurrent(LIF(0.7), nn.Linear(50, 50))
+    handle = CHANGES[change](layer.linear)
+    found = []
+    modes: tuple[kernels.Mode, ...] = "auto", "eager"
+    try:
+        for mode in modes:
+            torch.manual_seed(0)
+            x = torch.randn(5, 3, 50, requires_grad=True)
+            with kernels.asked(mode):
+                spikes = layer(x)
+            found.append((spikes, torch.autograd.grad(spikes.sum(), x)[0]))
+    finally:
+        if change == "hook of all":
+            handle.remove()
+    for ours, theirs in zip(*found, strict=True):
+        assert torch.equal(ours, theirs) and ours.any()
 
 
 Change = Callable[[Tensor], Tensor]

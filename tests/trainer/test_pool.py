@@ -104,6 +104,12 @@ def test_other_memory_is_left_to_torch(laid: Callable[[Tensor], Tensor]) -> None
     assert same(pool.pooled(layer, x), super(layers.AvgPool2d, layer).forward(x))
 
 
+def test_a_divisor_of_zero_is_torchs_error() -> None:
+    layer = layers.AvgPool2d(2, divisor_override=0)
+    with pytest.raises(RuntimeError, match="divisor must be not zero"):
+        layer(signal((3, 2, 8, 48, 48)))
+
+
 def test_a_window_larger_than_the_input_is_torchs_error() -> None:
     with pytest.raises(RuntimeError, match="too small"):
         layers.AvgPool2d(50)(signal((3, 2, 8, 48, 48)))

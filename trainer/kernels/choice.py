@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.nn.modules import module
 
 from ...core.errors import ConfigError
 from .. import segments
@@ -32,6 +34,7 @@ VARIABLE = "SPIKEPORT_KERNELS"
 INTERPRETER = "TRITON_INTERPRET"
 COMPILERS = ("gcc", "clang")  # that triton looks for
 STATES = (torch.float32, torch.float64)  # types that kernels compute in
+HOOKS = "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"
 PLAIN = (Tensor, nn.Parameter)  # what has memory, and no say in what is done with it
 _asked: Mode = "auto"
 
@@ -113,6 +116,9 @@ def not_covered(neuron: "Neuron") -> str:
         return f"a refractory period of {neuron.refractory}"
     if type(neuron.surrogate) not in SHAPES.values():
         return f"no kernel knows the surrogate {type(neuron.surrogate).__name__}"
+    for name, number in neuron._parameters.items():
+        if number is not None and (number.ndim or name == "v_reset"):
+            return f"a learned {name} of shape {list(number.shape)}"
     return ""
 
 
@@ -122,7 +128,9 @@ def not_a_scan(feedback: "Feedback", x: Tensor) -> str:
         return f"it hears its own spikes in {x.ndim - 2} dimensions"
     if not isinstance(feedback, nn.Linear) or type(feedback).forward is not nn.Linear.forward:
         return f"it hears its own spikes through a {type(feedback).__name__}"
-    if feedback._forward_hooks or feedback._forward_pre_hooks:
+    if "forward" in vars(feedback) or feedback._modules:  # of a weight that is made of others
+        return f"it hears its own spikes through a {type(feedback).__name__} that was changed"
+    if any(getattr(feedback, name) for name in HOOKS) or module._has_any_global_hook():  # type: ignore[no-untyped-call]
         return "it hears its own spikes through a layer with hooks"
     if state_type(x.dtype) != x.dtype or torch.is_autocast_enabled(x.device.type):
         return "it hears its own spikes in mixed precision"
@@ -137,7 +145,17 @@ def not_here(x: Tensor, engine: Engine) -> str:
         return f"an input of {str(x.dtype).removeprefix('torch.')}"
     if x.ndim < 2 or not x.numel():
         return "an empty input"
-    return lacking(x.device.type, engine)
+    return followed() or lacking(x.device.type, engine)
+
+
+def followed() -> str:
+    """Who follows torch from operation to operation, and would not see what a kernel writes; ''
+    if nobody does."""
+    if torch._C._are_functorch_transforms_active():
+        return "torch.func follows it"
+    if forward_ad._current_level >= 0:
+        return "it is differentiated forward"
+    return "a mode follows torch's operations" if torch._C._len_torch_dispatch_stack() else ""
 
 
 def engine_of(device: str) -> Engine:

@@ -10,17 +10,37 @@ alone is saved, and the backward pass makes the rest again, a block of neurons a
 """
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from ...core.errors import TrainingError
 from ..spiking import state_type
 from . import passes
 from .engines import Engine
 from .layout import one_step, rows, strides, summed, unrolled
 from .way import Plan
+
+Gradients = tuple[Tensor | None, ...]
+
+
+def once(backward: Callable[[Any, Tensor], Gradients]) -> Callable[[Any, Tensor], Gradients]:
+    """A backward pass that has no gradient itself. TrainingError where torch would go on without
+    it: it hangs on what came, and where there are spikes on every membrane as well."""
+
+    @wraps(backward)
+    def checked(ctx: Any, grad: Tensor) -> Gradients:
+        if torch.is_grad_enabled() and (ctx.fires or grad.requires_grad):
+            raise TrainingError(
+                "a gradient of gradients is asked for (create_graph), and fused kernels have "
+                "none; set run.kernels (or SPIKEPORT_KERNELS) to eager"
+            )
+        with torch.no_grad():
+            return backward(ctx, grad)
+
+    return checked
 
 
 def population(x: Tensor, plan: Plan, engine: Engine) -> Tensor:
@@ -45,6 +65,7 @@ class _Population(torch.autograd.Function):
         heard = rows(x, laid)
         shape = steps, heard.shape[1]
         smaller = (held and steps > 1) or state_type(x.dtype) != x.dtype
+        smaller = smaller and not x.is_inference()  # which torch does not let us keep
         to_x, _, *to_learned = ctx.needs_input_grad
         needs = way.needs(to_x, plan.asked(to_learned), engine.again and smaller)
         numbers = plan.numbers(engine, heard)
@@ -53,13 +74,14 @@ class _Population(torch.autograd.Function):
         if needs.any:
             fired = done.spikes if needs.spikes else None
             ctx.save_for_backward(*done.kept, fired, heard if needs.x else None)
-        ctx.how, ctx.numbers, ctx.needs = how, numbers, needs
+        ctx.how, ctx.numbers, ctx.needs, ctx.fires = how, numbers, needs, way.form.fires
         ctx.shape, ctx.laid, ctx.rows = x.shape[1:], laid, shape
-        return unrolled(like(done.spikes, x), ctx.shape, laid)
+        # not as a view, which nobody might change in place
+        return unrolled(like(done.spikes, x), ctx.shape, laid).detach()
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    @once
+    def backward(ctx: Any, grad: Tensor) -> Gradients:
         plan, engine, steps, held = ctx.how
         way, needs, to_x = plan.way, ctx.needs, ctx.needs_input_grad[0]
         membranes, currents, fired, x = ctx.saved_tensors

@@ -12,13 +12,15 @@ from .form import GRADIENTS, NUMBERS, STATE, Form, How
 from .layout import at
 from .passes import Given, Span, Told
 
+CPU = torch.device("cpu")  # whatever torch's default is now
+
 
 def numbers(given: Given, like: Tensor) -> Tensor:
     """As they are now, in the type of the state."""
     kind = state_type(like.dtype)
     plain = [value.item() if isinstance(value, Tensor) else value for value in given]
     if any(isinstance(value, Tensor) for value in given):
-        return torch.tensor(plain, dtype=kind)
+        return torch.tensor(plain, dtype=kind, device=CPU)
     return fixed(passes.signed(plain), kind)
 
 
@@ -26,7 +28,7 @@ def numbers(given: Given, like: Tensor) -> Tensor:
 def fixed(given: passes.Signed, kind: torch.dtype) -> Tensor:
     """Numbers that stay."""
     with torch.inference_mode(False):
-        return torch.tensor([value for value, _ in given], dtype=kind)
+        return torch.tensor([value for value, _ in given], dtype=kind, device=CPU)
 
 
 def array(values: Tensor | None, kind: torch.dtype) -> Tensor | None:
@@ -38,7 +40,7 @@ def array(values: Tensor | None, kind: torch.dtype) -> Tensor | None:
 def silence(kind: torch.dtype) -> Tensor:
     """What a block hears in a step that hears nothing."""
     with torch.inference_mode(False):
-        return torch.zeros(loops.ROW, dtype=kind)
+        return torch.zeros(loops.ROW, dtype=kind, device=CPU)
 
 
 def blocks(size: int) -> int:
@@ -56,7 +58,8 @@ def wide(shape: tuple[int, int], again: bool = False) -> tuple[int, int]:
 
 def kept_state(rows: int, parts: int, kind: torch.dtype, goes_on: bool) -> Tensor | None:
     """The state of every part, at rest; None: a thread has its own."""
-    return torch.zeros(parts * rows * loops.ROW, dtype=kind) if goes_on else None
+    size = parts * rows * loops.ROW
+    return torch.zeros(size, dtype=kind, device=CPU) if goes_on else None
 
 
 class Forward(passes.Forward):
@@ -104,8 +107,8 @@ class Backward(passes.Backward):
         self.shape, (each, self.parts) = shape, wide(shape, told.again)
         spare = told.spare is not None
         self.loop: Any = loops.backward(*how, told.again, spare, kind == torch.float64)
-        count = blocks(shape[1])
-        self.sums = torch.zeros(count, NUMBERS, dtype=torch.float64) if how[3] else None
+        sums = blocks(shape[1]), NUMBERS
+        self.sums = torch.zeros(sums, dtype=torch.float64, device=CPU) if how[3] else None
         self.state = kept_state(GRADIENTS, self.parts, kind, goes_on)
         self.x = array(told.x, kind)
         rows = 1 if self.x is None else len(self.x)

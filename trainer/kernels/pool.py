@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
 from torch import Tensor, nn
 
 from . import threads
-from .choice import PLAIN, installed, mode
+from .choice import PLAIN, followed, installed, mode
 from .layout import at, written
 
 WORTH = 1 << 15  # values of an input; a smaller one is not worth a compilation
@@ -41,7 +41,8 @@ def window_of(layer: nn.AvgPool2d) -> Window | None:
     beside = layer.stride is None or pair(layer.stride) == (high, wide)
     if not beside or pair(layer.padding) != (0, 0) or layer.ceil_mode:
         return None
-    return Window(high, wide, layer.divisor_override or high * wide)
+    divisor = high * wide if layer.divisor_override is None else layer.divisor_override
+    return Window(high, wide, divisor) if divisor else None
 
 
 def pair(size: Any) -> tuple[int, int]:
@@ -53,6 +54,8 @@ def pair(size: Any) -> tuple[int, int]:
 def fused(x: Tensor, window: Window) -> bool:
     """Whether the loops pool x [N, C, H, W]."""
     if torch.compiler.is_compiling() or mode() == "eager" or x.numel() < WORTH:
+        return False
+    if torch._C._get_tracing_state() or followed():
         return False
     if x.dtype not in (torch.float32, torch.float64) or not installed("numba"):
         return False

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from . import passes
 from .engines import engine
+from .function import Gradients, once
 from .layout import in_pieces
 from .way import Plan
 
@@ -62,12 +62,12 @@ class _Scan(torch.autograd.Function):
         if needs.any:
             ctx.save_for_backward(*done.kept, done.spikes, heard, weight)
         ctx.plan, ctx.numbers, ctx.learn = plan, numbers, needs.learn
-        ctx.to_x, ctx.shape = to_x, x.shape
-        return done.spikes.view(x.shape)
+        ctx.to_x, ctx.shape, ctx.fires = to_x, x.shape, True
+        return done.spikes.view(x.shape).detach()
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    @once
+    def backward(ctx: Any, grad: Tensor) -> Gradients:
         membranes, currents, spikes, heard, weight = ctx.saved_tensors
         grad = in_pieces(grad)
         way = ctx.plan.way
