@@ -505,3 +505,22 @@ def test_what_is_set_on_a_neuron_is_heard() -> None:
     neuron.plain_step = False
     with pytest.raises(ConfigError, match="not the plain one"):
         ran(neuron, "fused")
+
+
+def test_a_loop_is_compiled_anew_when_what_it_takes_in_has_changed(tmp_path: Path) -> None:
+    """numba looks at the loop's own file alone; a stale loop would write to wrong memory."""
+    code = (
+        "import sys; from spikeport.trainer.kernels import pool_loops as loops\n"
+        "loops.SOURCES += int(sys.argv[1])\n"
+        "loops.forward(2, 2, 4, False)"
+    )
+    made = []
+    for changed in ("0", "1", "0"):
+        subprocess.run(
+            [sys.executable, "-c", code, changed],
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+            check=True,
+            timeout=120,
+        )
+        made.append(len(list(tmp_path.rglob("*.nbc"))))
+    assert made == [1, 2, 2]

@@ -5,6 +5,8 @@ until none is left, so that one on a busy core does not hold up the others. A bl
 part of memory: who does which moves no bit.
 """
 
+import zlib
+from pathlib import Path
 from typing import Any
 
 import numba.extending
@@ -15,6 +17,11 @@ from .threads import SIZE
 
 NEXT, BLOCKS, ROOM, ROOM_SIZE, GIVEN = range(5)  # GIVEN: the first that the loop itself knows
 
+# of what a loop takes in beside its own file, which is all that numba's cache on disk looks at: a
+# loop made before an edit here would read a job, or its numbers, from other places
+SOURCES = zlib.crc32(
+    b"".join(Path(__file__).with_name(n).read_bytes() for n in ("jobs.py", "form.py"))
+)
 KINDS = np.float32, np.float64  # that a loop computes in: by whether double
 ROW: Any = types.CPointer(types.int64)  # type: ignore[no-untyped-call]
 JOB = types.void(ROW)  # the signature of a loop
@@ -43,8 +50,8 @@ taken: Any = numba.extending.intrinsic(_taken)
 
 
 @numba.njit(inline="always")
-def told(job: Any) -> Any:
-    """All its numbers."""
+def told(job: Any, sources: int) -> Any:
+    """All its numbers. sources: SOURCES, as a constant of the loop's own, by which it is cached."""
     return numba.carray(job, (SIZE,))  # type: ignore[attr-defined]
 
 

@@ -42,7 +42,7 @@ from .form import (
     Form,
     Shape,
 )
-from .jobs import BLOCKS, GIVEN, JOB, KINDS, NEXT, ROOM, ROOM_SIZE, memory, taken, told
+from .jobs import BLOCKS, GIVEN, JOB, KINDS, NEXT, ROOM, ROOM_SIZE, SOURCES, memory, taken, told
 
 BLOCK = 2048  # neurons; fixed, since sums over a block must not depend on the threads
 MOST = 4  # blocks side by side: longer pieces of a row are read faster
@@ -129,12 +129,12 @@ def room_of(form: Form, steps: int) -> int:
 def forward(form: Form, keep: bool, keep_u: bool, double: bool) -> Any:
     """Spikes; keep: and the membranes that were tested, or would have been without a dead step;
     keep_u: and the currents. double: all in float64, else in float32."""
-    kind = KINDS[double]
+    kind, sources = KINDS[double], SOURCES
     how, kept, used = tuple(form), (True, keep, keep_u), (True, form.current, form.dead)
 
     @numba.cfunc(JOB, cache=True, error_model="numpy")
     def run(job: Any) -> None:
-        given = told(job)
+        given = told(job, sources)
         rows, n_all, t_all = given[GIVEN], given[GIVEN + 1], given[GIVEN + 2]
         late, start, stop = given[GIVEN + 3], given[GIVEN + 4], given[GIVEN + 5]
         x = memory(given[GIVEN + 6], (rows, n_all), kind)
@@ -179,7 +179,7 @@ def backward(
     from what the current was, too, and with a dead step from the spikes. detach: none through
     the reset. again: those three are made again from x, block by block, in room for one block.
     spare: the gradient of x takes the memory of the membranes."""
-    kind = KINDS[double]
+    kind, sources = KINDS[double], SOURCES
     current, subtract, reached, dead, fires = form
     height_of = int(shape)
     learned = tuple(number in learn for number in LEARNABLE)
@@ -193,7 +193,7 @@ def backward(
 
     @numba.cfunc(JOB, cache=True, error_model="numpy")
     def run(job: Any) -> None:
-        given = told(job)
+        given = told(job, sources)
         rows, n_all, t_all = given[GIVEN], given[GIVEN + 1], given[GIVEN + 2]
         late, start, stop = given[GIVEN + 3], given[GIVEN + 4], given[GIVEN + 5]
         grad = memory(given[GIVEN + 6], (rows, n_all), kind)  # of the spikes

@@ -11,7 +11,7 @@ from typing import Any
 
 import numba
 
-from .jobs import GIVEN, JOB, KINDS, NEXT, memory, taken, told
+from .jobs import GIVEN, JOB, KINDS, NEXT, SOURCES, memory, taken, told
 
 PLANES = 8  # of a block
 
@@ -19,11 +19,11 @@ PLANES = 8  # of a block
 @cache
 def forward(high: int, wide: int, divisor: int, double: bool) -> Any:
     """Pools planes of float32, or double."""
-    kind = KINDS[double]
+    kind, sources = KINDS[double], SOURCES
 
     @numba.cfunc(JOB, cache=True, error_model="numpy")
     def run(job: Any) -> None:
-        given = told(job)
+        given = told(job, sources)
         planes, rows, columns = given[GIVEN], given[GIVEN + 1], given[GIVEN + 2]  # of x
         x = memory(given[GIVEN + 3], (planes, rows, columns), kind)
         y = memory(given[GIVEN + 4], (planes, rows // high, columns // wide), kind)
@@ -47,11 +47,11 @@ def forward(high: int, wide: int, divisor: int, double: bool) -> Any:
 @cache
 def backward(high: int, wide: int, divisor: int, double: bool) -> Any:
     """Spreads the gradients of windows; what is in no window gets 0."""
-    kind = KINDS[double]
+    kind, sources = KINDS[double], SOURCES
 
     @numba.cfunc(JOB, cache=True, error_model="numpy")
     def run(job: Any) -> None:
-        given = told(job)
+        given = told(job, sources)
         planes, high_x, wide_x = given[GIVEN], given[GIVEN + 1], given[GIVEN + 2]
         rows, columns = high_x // high, wide_x // wide
         to_x = memory(given[GIVEN + 3], (planes, high_x, wide_x), kind)
