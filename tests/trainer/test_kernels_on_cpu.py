@@ -488,6 +488,14 @@ def test_torch_may_compile_over_it() -> None:
         assert torch.equal(made(x), net(x)) and made(x).any()
 
 
+@pytest.mark.parametrize("net", [LeakyReadout(), ZenkeLIF(threshold=0.3)], ids=["readout", "dead"])
+def test_what_torch_compiles_does_not_write_behind_its_back(net: nn.Module) -> None:
+    """It keeps addresses of tensors that are not there any more."""
+    torch.compiler.reset()
+    x = torch.randn(5, 3, 6)
+    assert torch.equal(torch.compile(net, backend="eager")(x), net(x)) and net(x).any()
+
+
 def test_what_is_set_on_a_neuron_is_heard() -> None:
     """Its numbers are looked up once, and again when one is set."""
     neuron = LIF(0.7)

@@ -151,6 +151,8 @@ def not_here(x: Tensor, engine: Engine) -> str:
 def followed() -> str:
     """Who follows torch from operation to operation, and would not see what a kernel writes; ''
     if nobody does."""
+    if torch.compiler.is_compiling():
+        return "torch.compile follows it"
     if torch._C._are_functorch_transforms_active():
         return "torch.func follows it"
     if forward_ad._current_level >= 0:

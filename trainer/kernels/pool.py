@@ -53,7 +53,7 @@ def pair(size: Any) -> tuple[int, int]:
 
 def fused(x: Tensor, window: Window) -> bool:
     """Whether the loops pool x [N, C, H, W]."""
-    if torch.compiler.is_compiling() or mode() == "eager" or x.numel() < WORTH:
+    if mode() == "eager" or x.numel() < WORTH:
         return False
     if torch._C._get_tracing_state() or followed():
         return False
