@@ -14,7 +14,7 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -41,9 +41,21 @@ def write(path: Path, version: str, node: Mapping[str, Any]) -> None:
     """A file of a graph as nir's to_dict() gives it. version: of nir's format."""
     with Disk(path) as disk:
         with ThreadPoolExecutor(1) as alone:  # no Ctrl-C comes up in another thread
-            alone.submit(written, disk, version, node).result()
+            work = alone.submit(written, disk, version, node)
+            over(work)
+            work.result()
         if disk.failed is not None:
             raise disk.failed
+
+
+def over(work: Future[None]) -> None:
+    """Wait for it, through any Ctrl-C, which comes up then: the library never comes back from a
+    file that is closed under it."""
+    try:
+        wait((work,))
+    except BaseException:
+        over(work)
+        raise
 
 
 def written(disk: Disk, version: str, node: Mapping[str, Any]) -> None:

@@ -3,6 +3,8 @@
 import os
 import resource
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,3 +86,36 @@ def test_ctrl_c_leaves_no_file_and_no_thread(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), written_whole(tmp_path / "a.h5") as part:
         hdf5_write.write(part, "1", {**ARRAYS, "within": Interrupts(ARRAYS)})
     assert not list(tmp_path.iterdir()) and threading.active_count() == before
+
+
+def test_one_ctrl_c_after_the_other(tmp_path: Path) -> None:
+    """The library is let come to its end, and what was there stays."""
+    code = """
+import os, signal, sys, threading, time
+from pathlib import Path
+import numpy as np
+from spikeport.core import hdf5_write
+from spikeport.core.files import written_whole
+
+def again():
+    for _ in range(5):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.02)
+
+class Interrupts(dict):
+    def items(self):
+        threading.Thread(target=again).start()
+        time.sleep(0.2)
+        return super().items()
+
+noise = {str(n): np.random.default_rng(n).normal(size=100_000) for n in range(20)}
+with written_whole(sys.argv[1]) as part:
+    hdf5_write.write(part, "1", {"within": Interrupts(noise)})
+"""
+    there = tmp_path / "a.h5"
+    there.write_bytes(b"old")
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(there)], capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr.rstrip().endswith("KeyboardInterrupt") and "closed" not in done.stderr
+    assert there.read_bytes() == b"old" and list(tmp_path.iterdir()) == [there]
