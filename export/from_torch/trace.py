@@ -4,6 +4,7 @@ followed. What cannot be followed is an error that names the operation and its s
 import copy
 import linecache
 from pathlib import Path
+from threading import Lock, get_ident
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from ...trainer.layers import Recurrent, Whole
 from ...trainer.neurons import Neuron, SingleSpike
 
 OURS = str(Path(__file__).parent)  # a tracer's lines are no lines of the model
+TRACING = Lock()
 HEADS = (
     ("[B]", "the batch must stay the first axis"),
     ("[T, B]", "time and batch must stay the first two axes"),
@@ -26,6 +28,23 @@ class Tracer(fx.Tracer):
     """Leaves: our neurons, recurrent layers, and whatever derives from a layer of torch."""
 
     record_stack_traces = True
+
+    def trace(self, *args: Any, **kwargs: Any) -> fx.Graph:
+        """One tracer at a time: torch's changes what calling any module means, and puts back what
+        it found, which may be another's."""
+        with TRACING:
+            self.thread = get_ident()
+            return super().trace(*args, **kwargs)
+
+    def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        """What another thread calls meanwhile is none of this module's."""
+        if get_ident() != self.thread:
+            return forward(*args, **kwargs)
+        return self.follow(m, forward, args, kwargs)
+
+    def follow(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        """A module that the one that is traced calls."""
+        return super().call_module(m, forward, args, kwargs)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if isinstance(m, nn.Sequential | nn.ModuleList | nn.ModuleDict):

@@ -3,6 +3,7 @@
 import importlib
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -195,3 +196,32 @@ def test_training_goes_on_without_the_network(threads: int) -> None:
         assert not any(
             getattr(node, name).flags.writeable for name in node.arrays if name == "weight"
         )
+
+
+def test_several_at_once() -> None:
+    """From threads of a caller's, beside a module that runs: torch's tracer puts itself in the
+    place of all modules' calls."""
+    net, x, over = model(), torch.rand(4, 2, 1, 6, 6), threading.Event()
+    with torch.no_grad():
+        wanted = net(x)
+
+    def runs() -> int:
+        count = 0
+        while not over.is_set():
+            with torch.no_grad():
+                assert torch.equal(net(x), wanted)
+            count += 1
+        return count
+
+    def exports() -> str:
+        made = claimed(net, (1, 6, 6), PLAIN)
+        made.prove()
+        return store.digest(made.lowered.network)
+
+    with ThreadPoolExecutor(5) as pool:
+        running = pool.submit(runs)
+        digests = {done.result() for done in [pool.submit(exports) for _ in range(12)]}
+        over.set()
+        assert running.result() > 0
+    assert digests == {exports()}
+    assert torch.equal(net(x), wanted)

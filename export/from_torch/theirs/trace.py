@@ -30,10 +30,10 @@ class Tracer(trace.Tracer):
             return False
         return leaf(m) or super().is_leaf_module(m, module_qualified_name)
 
-    def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+    def follow(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
         inner = opened(m)
         if inner is None:
-            return super().call_module(m, forward, args, kwargs)
+            return super().follow(m, forward, args, kwargs)
         (x,) = args
         for layer in inner:
             for each in layer.modules():
