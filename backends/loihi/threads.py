@@ -7,8 +7,9 @@ each wait lasts until the slowest has been given its core back. Chunks wait for 
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import Any, TypeVar
+
+from ...core.threads import limited, own
 
 Job = TypeVar("Job")
 
@@ -35,14 +36,8 @@ def side_by_side(work: Callable[[Job], None], jobs: Sequence[Job]) -> None:
         for job in jobs:
             work(job)
         return
-    torch = torch_or_none()
-    before = cores()
-    try:
-        with libraries().limit(limits=1, user_api="blas"):
-            in_threads(work, jobs, count, alone)
-    finally:
-        if torch:  # setting it in a thread sets it for all later ones
-            torch.set_num_threads(before)
+    with limited(1):  # numpy's own threads would wait for each other within every product
+        in_threads(work, jobs, count, alone)
 
 
 def in_threads(
@@ -63,16 +58,8 @@ def in_threads(
             raise
 
 
-@cache
-def libraries() -> Any:
-    """numpy's libraries, whose own threads would wait for each other within every product."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
-
-
 def alone() -> None:
     """A thread of ours computes on one core."""
     torch = torch_or_none()
     if torch:
-        torch.set_num_threads(1)
+        own(torch, 1)

@@ -6,10 +6,11 @@ whatever else goes on. Two computations side by side wait once, at the end.
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import torch
+
+from ...core.threads import libraries, limited, own
 
 Ours = TypeVar("Ours")
 Theirs = TypeVar("Theirs")
@@ -32,11 +33,8 @@ class Begun(Generic[Theirs]):
 
     def shared(self) -> Theirs:
         """The work, on what numpy leaves."""
-        try:
-            torch.set_num_threads(self.threads - self.half)
-            return self.work()
-        finally:
-            torch.set_num_threads(self.threads)  # one thread's number is that of all later ones
+        own(torch, self.threads - self.half)
+        return self.work()
 
     def beside(self, ours: Callable[[], Ours]) -> tuple[Ours, Theirs]:
         """What ours gives, which numpy computes, and the work. What either raises is raised when
@@ -44,19 +42,8 @@ class Begun(Generic[Theirs]):
         if self.waiting is None:
             return ours(), self.work()
         try:
-            with libraries().limit(limits=self.half, user_api="blas"):
+            with limited(self.half):
                 found = ours()
         finally:
             wait((self.waiting,))
         return found, self.waiting.result()
-
-
-@cache
-def libraries() -> Any:
-    """numpy's libraries of products, which have threads of their own; None if nothing is there
-    that can tell them how many."""
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ModuleNotFoundError:
-        return None
-    return ThreadpoolController()

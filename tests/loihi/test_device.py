@@ -8,6 +8,7 @@ import importlib
 import re
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from typing import Any
 
@@ -282,6 +283,27 @@ def threads_of(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     monkeypatch.setattr(device, "ON_CPU", 1)
     monkeypatch.setattr(engine, "SOME", 1)
     return seen
+
+
+@pytest.mark.parametrize("where", ["cpu", "torch:cpu"])
+def test_sessions_at_once(where: str) -> None:
+    """Each as alone, and what they set for the whole process is there again afterwards."""
+    network, inputs = several()
+    wanted = run(network, inputs, "cpu")
+    before = torch.get_float32_matmul_precision(), torch.get_num_threads()
+    torch.set_float32_matmul_precision("medium")
+    torch.set_num_threads(2)
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            done = [pool.submit(run, network, inputs, where) for _ in range(9)]
+            for one in done:
+                same(wanted, one.result())
+        assert torch.get_float32_matmul_precision() == "medium"
+        with ThreadPoolExecutor(1) as pool:
+            assert torch.get_num_threads() == pool.submit(torch.get_num_threads).result() == 2
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        torch.set_num_threads(before[1])
 
 
 def test_choice_of_a_device(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from ....core.errors import BackendUnavailable, ConfigError
+from ....core.threads import Shared
 from ..threads import in_threads, torch_or_none
 
 VARIABLE = "SPIKEPORT_LOIHI_DEVICE"
@@ -50,10 +51,19 @@ def chosen(asked: str | None) -> str | None:
     return wanted
 
 
-@contextmanager
-def exact_products() -> Iterator[None]:
+_products = Shared()
+
+
+def exact_products() -> AbstractContextManager[None]:
     """Products of float32 in IEEE's float32 inside the block: no TF32, no bfloat16, which a user
-    may have asked for; processors have them too."""
+    may have asked for; processors have them too. The wish is there again after the last of all
+    blocks that go on at once."""
+    return _products.held(exact)
+
+
+@contextmanager
+def exact() -> Iterator[None]:
+    """The same for one block."""
     torch: Any = torch_or_none()
     if torch is None:  # then there are none but numba's
         yield
