@@ -28,11 +28,12 @@ Spikes = tuple[Any, dict[str, Any]]  # outputs [T, B, N], and spikes by the neur
 
 class Passing(Begun[Spikes]):
     """A module's own pass over a sample, begun before there is a network to be held to it. It runs
-    a copy on the same weights, so that the module can be looked at meanwhile."""
+    a copy, so that the module can be looked at meanwhile."""
 
     def __init__(self, model: nn.Module, port: Input, steps: int, batch: int) -> None:
         self.x = probe_input(port, steps_of(model) or steps + late(model), batch)
-        super().__init__(lambda: own_spikes(alike(model), self.x))
+        own = alike(model)
+        super().__init__(lambda: own_spikes(own, self.x))
 
 
 def held_against(
@@ -59,7 +60,7 @@ def held_against(
     if passing is not None and np.array_equal(x, passing.x):
         ours, (outputs, theirs) = passing.beside(own)
     else:
-        ours, (outputs, theirs) = own(), own_spikes(model, x)
+        ours, (outputs, theirs) = own(), own_spikes(alike(model), x)
     for layer, spikes in ours.spikes.items():
         if network.original(layer) is None:
             continue  # not the model's: what it does is seen in those who hear it
@@ -95,9 +96,19 @@ def own_spikes(model: nn.Module, x: Array) -> Spikes:
 
 
 def alike(model: nn.Module) -> nn.Module:
-    """A copy on the same parameters and buffers."""
+    """A copy. The network's numbers lie in the module's memory, so the copy is on the same only
+    where nothing can change it: not where code of others runs."""
+    if any(foreign(layer) for layer in model.modules()):
+        return copy.deepcopy(model)
     shared: dict[int, Any] = {id(t): t for t in (*model.parameters(), *model.buffers())}
     return copy.deepcopy(model, shared)
+
+
+def foreign(layer: nn.Module) -> bool:
+    """Whether a layer, by itself, runs code that is neither torch's nor ours."""
+    home = getattr(layer.forward, "__module__", None) or ""
+    hooks: list[Any] = [layer._forward_hooks, layer._forward_pre_hooks]
+    return home.split(".")[0] not in ("torch", __name__.split(".")[0]) or any(hooks)
 
 
 def named_outputs(given: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -225,3 +226,52 @@ def test_several_at_once() -> None:
         assert running.result() > 0
     assert digests == {exports()}
     assert torch.equal(net(x), wanted)
+
+
+class Drifts(layers.Linear):
+    """Changes its weight whenever it runs, after or before."""
+
+    first = False
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.first:
+            self.weight.data.add_(0.1)
+        found = super().forward(x)
+        self.weight.data.add_(0.1)
+        return found
+
+
+def drifting(first: bool) -> nn.Module:
+    torch.manual_seed(3)
+    layer = Drifts(36, 5)
+    layer.first = first
+    return nn.Sequential(layers.Flatten(), layer, LIF(0.5)).eval()
+
+
+def test_a_module_that_changes_itself_does_not_change_the_network() -> None:
+    """Neither what is held to it nor what is handed out."""
+    net: Any = drifting(first=False)
+    wanted = net[1].weight.detach().double().numpy()
+    made = claimed(net, (1, 6, 6), PLAIN)
+    made.prove()
+    for network in (made.lowered.network, lower(net, (1, 6, 6))):
+        node: Any = network.nodes["1"]
+        assert np.array_equal(node.weight, wanted)
+
+
+def test_what_a_module_makes_of_itself_proves_nothing() -> None:
+    with pytest.raises(NetworkError, match="differs from the module"):
+        claimed(drifting(first=True), (1, 6, 6), PLAIN).prove()
+
+
+def test_a_hook_that_changes_weights() -> None:
+    net: Any = model()
+
+    def louder(layer: Any, given: Any, found: Any) -> None:
+        layer.weight.data.mul_(2.0)
+
+    net[0].register_forward_hook(louder)
+    made = claimed(net, (1, 6, 6), PLAIN)
+    before = store.digest(made.lowered.network)
+    made.prove()
+    assert store.digest(made.lowered.network) == before
