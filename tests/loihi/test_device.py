@@ -6,6 +6,8 @@ there is a GPU, on that as well.
 
 import importlib
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -283,6 +285,28 @@ def threads_of(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     monkeypatch.setattr(device, "ON_CPU", 1)
     monkeypatch.setattr(engine, "SOME", 1)
     return seen
+
+
+@pytest.mark.parametrize("where", DEVICES)
+def test_read_only_numbers_are_brought_without_a_word(where: str) -> None:
+    """torch warns of memory that it may not write to, once a process; it does not write here."""
+    code = f"""
+import warnings
+import numpy as np
+warnings.simplefilter("error")
+from spikeport.backends.loihi.engine import Loihi
+from spikeport.core.chip_nodes import ChipSynapse
+from spikeport.core.nodes import Input, Linear, Output
+from spikeport.tests.loihi.test_bounds import chain, population
+
+spikes = np.ones((1, 1, 1), np.uint8)
+spikes.flags.writeable = False
+synapse = ChipSynapse(Linear(np.array([[2.0]])))
+network = chain(Input((1,), content="spikes"), synapse, population(1), Output((1,)))
+with Loihi(device="{where}").open(network) as session:
+    session.run({{"n0": spikes}}, ("all",))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("where", ["cpu", "torch:cpu"])

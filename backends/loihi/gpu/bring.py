@@ -14,7 +14,7 @@ MUCH = 1 << 20  # bytes; less is carried as it is
 
 def brought(values: Numbers, device: str) -> Tensor:
     """Any array, as it is, on the device."""
-    return torch.from_numpy(np.ascontiguousarray(values)).to(device)
+    return torch.from_numpy(np.require(values, requirements=("C", "W"))).to(device)
 
 
 def spikes_brought(spikes: Numbers, device: str) -> Tensor:

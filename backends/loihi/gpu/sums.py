@@ -10,7 +10,6 @@ algorithm (Winograd, FFT) whose intermediate numbers are not whole.
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +19,7 @@ from ....core.loihi import shifted_sum
 from ....core.nodes import Conv, Linear, Node, Pool, SumPool2d
 from ..bounds import FLOAT32
 from ..sums import pair, taken_apart
+from .bring import brought
 from .device import engine
 from .whole import Products, fits
 
@@ -142,7 +142,7 @@ def in_parts(work: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 def tensor(values: Numbers, kind: torch.dtype, device: str) -> Tensor:
     """Whole numbers on the device."""
-    return torch.from_numpy(np.ascontiguousarray(values)).to(device, kind)
+    return brought(values, device).to(kind)
 
 
 def pair_of(sizes: Any, one_axis: bool, still: int) -> tuple[int, int]:
