@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
+from numba.core import config
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -25,7 +26,7 @@ from torch.nn.utils.parametrize import register_parametrization
 
 from spikeport.core.errors import ConfigError, TrainingError
 from spikeport.trainer import kernels, layers
-from spikeport.trainer.kernels import function, layout, on_cpu, threads, way
+from spikeport.trainer.kernels import function, layout, on_cpu, pool_loops, threads, way
 from spikeport.trainer.neurons import LIF, Neuron, ZenkeLIF
 from spikeport.trainer.readouts.layers import LeakyReadout
 from spikeport.trainer.surrogate import SHAPES
@@ -230,11 +231,23 @@ def test_who_follows_torch_sees_every_operation(net: str, follower: str) -> None
         assert torch.equal(found, FOLLOWERS[follower](layer, x))
 
 
-def test_a_pool_that_is_traced_is_torchs(tmp_path: Path) -> None:
-    """And can be written to a file."""
-    x = torch.randn(2, 2, 4, 64, 64)
-    traced = torch.jit.trace(layers.AvgPool2d(2), (x,))  # type: ignore[no-untyped-call]
-    torch.jit.save(traced, tmp_path / "pool.pt")
+TRACED = {
+    "pool": (layers.AvgPool2d(2), (2, 2, 4, 64, 64)),
+    "neuron": (LIF(0.7), (5, 3, 50)),
+    "recurrent": (layers.Recurrent(LIF(0.7), nn.Linear(50, 50)), (5, 3, 50)),
+    "readout": (LeakyReadout(), (5, 3, 50)),
+}
+
+
+@pytest.mark.parametrize("net", TRACED)
+def test_what_is_traced_is_torchs(net: str, tmp_path: Path) -> None:
+    """And can be written to a file where there is no surrogate, which torch has no name for."""
+    layer, shape = TRACED[net]
+    traced: Any = torch.jit.trace(layer, (torch.randn(shape),))  # type: ignore[no-untyped-call]
+    x = torch.randn(shape)
+    assert torch.equal(traced(x), layer(x)) and traced(x).any()
+    if net in ("pool", "readout"):
+        torch.jit.save(traced, tmp_path / "net.pt")
 
 
 def test_neurons_where_something_else_is_the_default_device() -> None:
@@ -279,7 +292,9 @@ def test_learned_numbers_of_any_shape(name: str, shape: list[int]) -> None:
 def test_a_learned_value_after_a_spike_gets_its_gradient() -> None:
     neuron = LIF(0.7)
     neuron.v_reset = nn.Parameter(torch.tensor(0.2))  # type: ignore[assignment]
-    neuron(torch.randn(5, 3, 50)).sum().backward()
+    x = torch.randn(5, 3, 50)
+    assert kernels.chosen(neuron, x).reason == "a learned v_reset"
+    neuron(x).sum().backward()
     assert neuron.v_reset.grad is not None and neuron.v_reset.grad.any()  # type: ignore[attr-defined]
 
 
@@ -515,20 +530,14 @@ def test_what_is_set_on_a_neuron_is_heard() -> None:
         ran(neuron, "fused")
 
 
-def test_a_loop_is_compiled_anew_when_what_it_takes_in_has_changed(tmp_path: Path) -> None:
+def test_a_loop_is_compiled_anew_when_what_it_takes_in_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """numba looks at the loop's own file alone; a stale loop would write to wrong memory."""
-    code = (
-        "import sys; from spikeport.trainer.kernels import pool_loops as loops\n"
-        "loops.SOURCES += int(sys.argv[1])\n"
-        "loops.forward(2, 2, 4, False)"
-    )
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
     made = []
-    for changed in ("0", "1", "0"):
-        subprocess.run(
-            [sys.executable, "-c", code, changed],
-            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
-            check=True,
-            timeout=120,
-        )
+    for sources in (1, 2, 1):
+        monkeypatch.setattr(pool_loops, "SOURCES", sources)
+        pool_loops.forward.__wrapped__(2, 2, 4, False)
         made.append(len(list(tmp_path.rglob("*.nbc"))))
     assert made == [1, 2, 2]

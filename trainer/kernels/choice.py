@@ -117,9 +117,9 @@ def not_covered(neuron: "Neuron") -> str:
     if type(neuron.surrogate) not in SHAPES.values():
         return f"no kernel knows the surrogate {type(neuron.surrogate).__name__}"
     for name, number in neuron._parameters.items():
-        if number is not None and (number.ndim or name == "v_reset"):
+        if number is not None and number.ndim:  # a kernel has one for all neurons
             return f"a learned {name} of shape {list(number.shape)}"
-    return ""
+    return "" if neuron._parameters.get("v_reset") is None else "a learned v_reset"
 
 
 def not_a_scan(feedback: "Feedback", x: Tensor) -> str:
@@ -153,6 +153,8 @@ def followed() -> str:
     if nobody does."""
     if torch.compiler.is_compiling():
         return "torch.compile follows it"
+    if torch._C._get_tracing_state():
+        return "torch.jit.trace follows it"
     if torch._C._are_functorch_transforms_active():
         return "torch.func follows it"
     if forward_ad._current_level >= 0:

@@ -15,9 +15,8 @@ Signed = tuple[tuple[float, float], ...]
 
 
 def signed(values: Iterable[float]) -> Signed:
-    """Each with its sign, so that 0 is not -0 where they are looked up. By nothing that
-    torch.compile does not bear, which follows whoever has no use for `trainer.compiled`."""
-    return tuple([(value, math.copysign(1, value)) for value in values])
+    """Each with its sign, so that 0 is not -0 where they are looked up."""
+    return tuple((value, math.copysign(1, value)) for value in values)
 
 
 class Kept(NamedTuple):

@@ -53,9 +53,7 @@ def pair(size: Any) -> tuple[int, int]:
 
 def fused(x: Tensor, window: Window) -> bool:
     """Whether the loops pool x [N, C, H, W]."""
-    if mode() == "eager" or x.numel() < WORTH:
-        return False
-    if torch._C._get_tracing_state() or followed():
+    if mode() == "eager" or x.numel() < WORTH or followed():
         return False
     if x.dtype not in (torch.float32, torch.float64) or not installed("numba"):
         return False
