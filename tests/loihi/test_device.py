@@ -293,7 +293,6 @@ def test_read_only_numbers_are_brought_without_a_word(where: str) -> None:
     code = f"""
 import warnings
 import numpy as np
-warnings.simplefilter("error")
 from spikeport.backends.loihi.engine import Loihi
 from spikeport.core.chip_nodes import ChipSynapse
 from spikeport.core.nodes import Input, Linear, Output
@@ -303,6 +302,7 @@ spikes = np.ones((1, 1, 1), np.uint8)
 spikes.flags.writeable = False
 synapse = ChipSynapse(Linear(np.array([[2.0]])))
 network = chain(Input((1,), content="spikes"), synapse, population(1), Output((1,)))
+warnings.simplefilter("error")
 with Loihi(device="{where}").open(network) as session:
     session.run({{"n0": spikes}}, ("all",))
 """
