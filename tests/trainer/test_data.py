@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.datasets import load_digits
 
 from spikeport.core.config import parse
 from spikeport.core.errors import DataError
 from spikeport.core.recording import load_array
 from spikeport.trainer import data
-from spikeport.trainer.data import download, fashion_mnist, idx, splits
+from spikeport.trainer.data import digits, download, fashion_mnist, idx, splits
 from spikeport.trainer.data.dataset import DataSet
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -217,6 +218,23 @@ def test_the_lists_of_digits() -> None:
     found = data.load("digits")
     assert found.x.shape == (1797, 1, 8, 8) and found.x.max() == 1.0
     check_lists(found, {"train": 1077, "validation": 360, "test": 360})
+
+
+def test_digits_are_scikit_learns_wherever_its_file_lies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images, labels = load_digits(return_X_y=True)
+    for file in (digits.FILE, "elsewhere.csv.gz"):
+        monkeypatch.setattr(digits, "FILE", file)
+        found = digits.load()
+        assert np.array_equal(found.x.reshape(1797, 64) * 16, images)
+        assert np.array_equal(found.y, labels)
+
+
+def test_digits_are_read_without_scikit_learn() -> None:
+    code = "import sys; from spikeport.trainer.data import digits; digits.load()"
+    said = f"{code}; print([m for m in ('sklearn', 'scipy') if m in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", said], text=True) == "[]\n"
 
 
 def test_the_lists_of_fashion_mnist() -> None:
