@@ -9,6 +9,7 @@ import torch
 from spikeport.backends.loihi import sums
 from spikeport.backends.loihi.bounds import FLOAT32, INT16
 from spikeport.backends.loihi.engine import Loihi
+from spikeport.backends.loihi.gpu import device
 from spikeport.core.chip_nodes import ChipNeuron, ChipSynapse, ToChip
 from spikeport.core.errors import DataError, QuantisationError
 from spikeport.core.network import Meaning, Network
@@ -303,3 +304,21 @@ def test_products_are_ieee_whatever_was_asked_for(monkeypatch: pytest.MonkeyPatc
     finally:
         torch.set_float32_matmul_precision(before[0])
         kinds[1].fp32_precision = before[1]
+
+
+@pytest.mark.parametrize("said", ["bf16", "tf32"])
+def test_products_are_exact_whichever_way_torch_was_told_of_others(said: str) -> None:
+    """It does not answer by the older name what it was told by the newer one."""
+    mkldnn: Any = torch.backends.mkldnn
+    kinds = [mkldnn.matmul, torch.backends.cuda.matmul]
+    if not all(hasattr(kind, "fp32_precision") for kind in kinds):
+        pytest.skip("an older torch")
+    told: Any = kinds[said == "tf32"]
+    before, told.fp32_precision = told.fp32_precision, said
+    try:
+        with device.exact_products():
+            assert [kind.fp32_precision for kind in kinds] == ["ieee", "ieee"]
+        assert told.fp32_precision == said
+    finally:
+        told.fp32_precision = before
+    assert torch.get_float32_matmul_precision() == "highest"

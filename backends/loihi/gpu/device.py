@@ -68,17 +68,23 @@ def exact() -> Iterator[None]:
     if torch is None:  # then there are none but numba's
         yield
         return
-    before = torch.get_float32_matmul_precision()
     kinds: list[Any] = [getattr(torch.backends.mkldnn, name, None) for name in ("matmul", "conv")]
+    try:
+        before = torch.get_float32_matmul_precision()
+    except RuntimeError:  # users said it by the newer names, and torch bears no mixture of the two
+        before = None
+        kinds.append(torch.backends.cuda.matmul)
     own = [k for k in kinds if hasattr(k, "fp32_precision")]  # of newer torch
     asked = [k.fp32_precision for k in own]
-    torch.set_float32_matmul_precision("highest")
+    if before is not None:
+        torch.set_float32_matmul_precision("highest")
     for kind in own:
         kind.fp32_precision = "ieee"
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        if before is not None:
+            torch.set_float32_matmul_precision(before)
         for kind, wanted in zip(own, asked, strict=True):
             kind.fp32_precision = wanted
 
