@@ -97,7 +97,8 @@ def own_spikes(model: nn.Module, x: Array) -> Spikes:
 
 def alike(model: nn.Module) -> nn.Module:
     """A copy. The network's numbers lie in the module's memory, so the copy is on the same only
-    where nothing can change it: not where code of others runs."""
+    where nothing can change it: not where code of others runs, who get weights of their own, once
+    more as many in float64 until the pass is over."""
     if any(foreign(layer) for layer in model.modules()):
         return copy.deepcopy(model)
     shared: dict[int, Any] = {id(t): t for t in (*model.parameters(), *model.buffers())}
@@ -106,9 +107,10 @@ def alike(model: nn.Module) -> nn.Module:
 
 def foreign(layer: nn.Module) -> bool:
     """Whether a layer, by itself, runs code that is neither torch's nor ours."""
-    home = getattr(layer.forward, "__module__", None) or ""
+    homes = type(layer).__module__, getattr(layer.forward, "__module__", None) or ""
+    known = "torch", __name__.split(".")[0]
     hooks: list[Any] = [layer._forward_hooks, layer._forward_pre_hooks]
-    return home.split(".")[0] not in ("torch", __name__.split(".")[0]) or any(hooks)
+    return any(home.split(".")[0] not in known for home in homes) or any(hooks)
 
 
 def named_outputs(given: Any) -> dict[str, Any]:

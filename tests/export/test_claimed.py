@@ -264,6 +264,25 @@ def test_what_a_module_makes_of_itself_proves_nothing() -> None:
         claimed(drifting(first=True), (1, 6, 6), PLAIN).prove()
 
 
+class Wears(LIF):
+    """Ours, but for what changes what it hears from, whenever it runs step by step."""
+
+    worn: Any = None
+
+    def law(self) -> Any:
+        self.worn[0].data.mul_(2.0)
+        return super().law()
+
+
+def test_a_neuron_that_changes_weights() -> None:
+    net: Any = nn.Sequential(layers.Flatten(), nn.Linear(36, 5), Wears(0.5)).eval()
+    net[2].worn = (net[1].weight,)
+    made = claimed(net, (1, 6, 6), PLAIN)
+    before = store.digest(made.lowered.network)
+    made.prove()
+    assert store.digest(made.lowered.network) == before
+
+
 def test_a_hook_that_changes_weights() -> None:
     net: Any = model()
 
