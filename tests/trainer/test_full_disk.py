@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from spikeport.trainer import checkpoint
 
 # After the first epoch no file may grow past a few kB: writes fail as they do on a full disk.
@@ -47,6 +49,7 @@ def run(out: Path, limit: int, *loggers: str) -> str:
     return subprocess.check_output(command, text=True)
 
 
+@pytest.mark.slow
 def test_the_last_checkpoint_stays_and_the_run_goes_on(tmp_path: Path) -> None:
     out = tmp_path / "run"
     told = run(out, 2000)

@@ -111,6 +111,7 @@ def cells(out: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_killed_goes_on_and_side_by_side_is_one_after_the_other(file: Path, tmp_path: Path) -> None:
     out, other = tmp_path / "killed", tmp_path / "whole"
     first = asked(file, out)
@@ -150,6 +151,7 @@ def test_ctrl_c_ends_all(file: Path, tmp_path: Path) -> None:
     assert done.returncode == 130 and told.strip().endswith("interrupted")
 
 
+@pytest.mark.slow
 def test_a_run_that_overflows_can_count_as_chance(file: Path, tmp_path: Path) -> None:
     """A surrogate that is too steep by far, with a gradient through the reset."""
     steep = 'neuron={kind="lif", detach_reset=false, surrogate={scale=1e30}}\n[train]\nclip=1.0'

@@ -69,6 +69,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, list[float]
     return found
 
 
+@pytest.mark.slow  # two processes are among the quick tests of test_loop
 @pytest.mark.parametrize("case", [" ".join(words) for words in CASES])
 def test_losses_are_those_of_one_process(case: str, told: list[dict[str, list[float]]]) -> None:
     (ones, _), (twos, _) = (found[case] for found in told)
