@@ -14,7 +14,7 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -25,6 +25,7 @@ import numpy as np
 
 from .arrays import Numbers
 from .hdf5_disk import Disk
+from .threads import over
 
 CHUNK = 1 << 20  # bytes; about
 SMALL = 1 << 10  # an array below it is left as it is
@@ -42,20 +43,11 @@ def write(path: Path, version: str, node: Mapping[str, Any]) -> None:
     with Disk(path) as disk:
         with ThreadPoolExecutor(1) as alone:  # no Ctrl-C comes up in another thread
             work = alone.submit(written, disk, version, node)
-            over(work)
+            # the library never comes back from a file that ends under it
+            over((work,))
             work.result()
         if disk.failed is not None:
             raise disk.failed
-
-
-def over(work: Future[None]) -> None:
-    """Wait for it, through any Ctrl-C, which comes up then: the library never comes back from a
-    file that is closed under it."""
-    try:
-        wait((work,))
-    except BaseException:
-        over(work)
-        raise
 
 
 def written(disk: Disk, version: str, node: Mapping[str, Any]) -> None:

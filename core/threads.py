@@ -1,7 +1,8 @@
-"""Settings of a whole process that several of its threads may want at once."""
+"""Settings of a whole process that several of its threads may want at once, and the wait for work
+that must not be left alone."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from threading import Lock
@@ -65,3 +66,13 @@ def own(torch: Any, count: int) -> None:
         later = torch.get_num_threads()
         torch.set_num_threads(count)
         other.submit(torch.set_num_threads, later).result()
+
+
+def over(works: Collection[Future[Any]], cancel: bool = False) -> None:
+    """Wait for all, through any Ctrl-C, which comes up then: the memory, or the file, that they
+    write to goes next. cancel: what has not begun is left undone."""
+    try:
+        wait([work for work in works if not (cancel and work.cancel())])
+    except BaseException:
+        over(works, cancel)
+        raise

@@ -8,13 +8,15 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+from ...core.threads import over
 
 ALONE = 1 << 20  # neuron-steps that one thread does before others are awake
 EACH = 1 << 17  # neuron-steps that are worth a thread, where there are more
@@ -46,17 +48,7 @@ def run(loop: Any, given: Sequence[int], blocks: int, size: int, room: int = 0) 
                 others.append(pool(count - 1).submit(called(loop), job))
             called(loop)(job)
         finally:
-            over(others)
-
-
-def over(others: Sequence[Future[None]]) -> None:
-    """Wait for whoever has begun, through a Ctrl-C as well, which comes up then: the memory that
-    they write to goes next. Nothing is left for the rest."""
-    try:
-        wait([other for other in others if not other.cancel()])
-    except BaseException:
-        over(others)
-        raise
+            over(others, cancel=True)  # nothing is left for who has not begun
 
 
 def many(blocks: int, size: int) -> int:
