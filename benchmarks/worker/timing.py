@@ -51,14 +51,16 @@ def digest(spikes: Tensor) -> list[float]:
     return [float(len(found)), float(found.sum())]
 
 
-def copied(shape: list[int], device: str) -> Run:
-    """What must move: forward x in, spikes and state out; backward two in, one out."""
-    there = [torch.zeros(shape, device=device) for _ in range(3)]
+def copied(x: Tensor, grad: Tensor) -> Run:
+    """What must move, each once, into memory that is there: x, the gradient and the state are
+    read, spikes, the state and the gradient of x are written."""
+    spikes, state, to_x = (torch.zeros_like(x) for _ in range(3))
 
     def run(x: Tensor) -> Tensor:
-        for place in there:
-            place.copy_(x)
-        return there[0]
+        spikes.copy_(x)
+        state.copy_(grad)
+        to_x.copy_(state)
+        return spikes
 
     return run
 
@@ -79,7 +81,7 @@ def layer(
     turn, turned_back = LAYOUTS.get(library, ((0, 1, 2), (0, 1, 2)))
     x, grad = (torch.tensor(a, device=device).permute(turn).contiguous() for a in (drive, back))
     x.requires_grad_(library != "copy")
-    work = copied(shape, device) if library == "copy" else LIBRARIES[library]()
+    work = copied(x, grad) if library == "copy" else LIBRARIES[library]()
 
     def tell() -> list[float]:
         return digest(work(x).permute(turned_back))
