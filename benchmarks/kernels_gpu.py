@@ -16,6 +16,7 @@ from torch import Tensor
 from ..trainer.kernels import on_gpu, passes
 from ..trainer.kernels.form import Form, Shape
 from ..trainer.kernels.launch import Tuning
+from ..trainer.kernels.layout import Signal
 from .figure import Figure
 from .worker.device import seconds
 
@@ -78,13 +79,13 @@ def compiled(x: Tensor, tunings: Iterable[Tuning]) -> None:
 def passes_of(x: Tensor, tuned: Tuning) -> dict[str, Callable[[], object]]:
     """Launches of a LIF's passes, one way."""
     steps, size = x.shape
-    shape, span = (steps, size), passes.Span(LATE, 0, steps)
+    signal, span = Signal(steps, size, (size,)), passes.Span(LATE, 0, steps)
     given: passes.Given = [0.5, 0.0, 1.0, 1.0, -0.0, 1.0, -0.0, 0.0, 1.0, 1.0]
     numbers = on_gpu.numbers(given, x)
-    ahead = on_gpu.Forward(x, numbers, FORM, shape, (True, False), tuned=tuned)
+    ahead = on_gpu.Forward(x, numbers, FORM, signal, (True, False), tuned=tuned)
     ahead.run(x, span)
     told = passes.Told(x, ahead.kept, None, None, numbers)
-    back = on_gpu.Backward(told, HOW, shape, False, tuned=tuned)
+    back = on_gpu.Backward(told, HOW, signal, False, tuned=tuned)
     return {"forward": lambda: ahead.run(x, span), "backward": lambda: back.run(x, span)}
 
 

@@ -380,7 +380,7 @@ def test_tensors_without_memory(net: str) -> None:
         assert kernels.chosen(LIF(0.7), fake).reason == "an input that is a FakeTensor"
         with pytest.raises(TrainingError, match="a FakeTensor of shape .* has no memory"):
             layout.at(fake)
-    assert layout.at(None) == 0
+    assert layout.at(None) == [0]
 
 
 def test_bits_are_those_of_any_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from .choice import Choice, Mode, asked, chosen, integrator, mode, on_this_machine
+from .choice import PLANS, Choice, Mode, asked, chosen, integrator, mode, on_this_machine
 from .engines import engine, named
 from .function import population
 from .scan import recurrent
-from .way import PLANS, of_integrator, of_neuron
+from .way import of_integrator, of_neuron
 
 if TYPE_CHECKING:
     from ..neurons.base import Neuron, Numbers

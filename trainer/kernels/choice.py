@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 
 Mode = Literal["auto", "fused", "eager"]
 Engine = Literal["numba", "triton"]
-MODES = get_args(Mode)
+MODES: dict[str, Mode] = {mode: mode for mode in get_args(Mode)}
 VARIABLE = "SPIKEPORT_KERNELS"
 INTERPRETER = "TRITON_INTERPRET"
 COMPILERS = ("gcc", "clang")  # that triton looks for
 STATES = (torch.float32, torch.float64)  # types that kernels compute in
 HOOKS = "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"
 PLAIN = (Tensor, nn.Parameter)  # what has memory, and no say in what is done with it
+PLANS = "_fused_plans"  # of a neuron that is covered, until something of it is set
 _asked: Mode = "auto"
 
 
@@ -54,9 +55,9 @@ class Choice:
 def mode() -> Mode:
     """What is asked for now. ConfigError if the variable says something else."""
     said = os.environ.get(VARIABLE) or _asked
-    if said not in MODES:
+    if (found := MODES.get(said)) is None:
         raise ConfigError(f"{VARIABLE} is {said!r}; it must be auto, fused or eager")
-    return cast(Mode, said)
+    return found
 
 
 @contextmanager
@@ -81,7 +82,8 @@ def chosen(neuron: "Neuron", x: Tensor, feedback: "Feedback | None" = None) -> C
     if segments.running():
         return Choice("eager", "its steps are run in segments")
     engine = engine_of(x.device.type)
-    reason = not_covered(neuron) or not_here(x, engine)
+    reason = "" if neuron.__dict__.get(PLANS) else not_covered(neuron)
+    reason = reason or not_here(x, engine)
     if feedback is not None:
         reason = reason or not_a_scan(feedback, x)
     if not reason:

@@ -20,7 +20,7 @@ from ...core.errors import TrainingError
 from ..spiking import state_type
 from . import passes
 from .engines import Engine
-from .layout import one_step, rows, strides, summed, unrolled
+from .layout import Signal, one_step, rows, summed
 from .way import Plan
 
 Gradients = tuple[Tensor | None, ...]
@@ -32,7 +32,9 @@ def once(backward: Callable[[Any, Tensor], Gradients]) -> Callable[[Any, Tensor]
 
     @wraps(backward)
     def checked(ctx: Any, grad: Tensor) -> Gradients:
-        if torch.is_grad_enabled() and (ctx.fires or grad.requires_grad):
+        if not torch.is_grad_enabled():
+            return backward(ctx, grad)
+        if ctx.fires or grad.requires_grad:
             raise TrainingError(
                 "a gradient of gradients is asked for (create_graph), and fused kernels have "
                 "none; set run.kernels (or SPIKEPORT_KERNELS) to eager"
@@ -46,7 +48,7 @@ def once(backward: Callable[[Any, Tensor], Gradients]) -> Callable[[Any, Tensor]
 def population(x: Tensor, plan: Plan, engine: Engine) -> Tensor:
     """Its output [T, B, *shape] for x [T, B, *shape], as `Spiking.run` gives it."""
     held = summed(x)
-    how = plan, engine, len(x), held
+    how = plan, engine, x.shape[0], held
     out: Tensor = _Population.apply(one_step(x) if held else x, how, *plan.tensors)  # type: ignore[no-untyped-call]
     return out
 
@@ -60,24 +62,22 @@ class _Population(torch.autograd.Function):
     ) -> Tensor:
         plan, engine, steps, held = how
         way = plan.way
-        x = x.detach()[None] if held else x.detach()
-        laid = strides(x)
-        heard = rows(x, laid)
-        shape = steps, heard.shape[1]
+        x = x[None] if held else x
+        signal = Signal.like(x, steps)
+        heard = rows(x, signal.strides)
         smaller = (held and steps > 1) or state_type(x.dtype) != x.dtype
         smaller = smaller and not x.is_inference()  # which torch does not let us keep
         to_x, _, *to_learned = ctx.needs_input_grad
         needs = way.needs(to_x, plan.asked(to_learned), engine.again and smaller)
         numbers = plan.numbers(engine, heard)
-        done = engine.forward(heard, numbers, way.form, shape, (needs.membranes, needs.currents))
+        done = engine.forward(heard, numbers, way.form, signal, (needs.membranes, needs.currents))
         done.run(heard, passes.Span(way.late, 0, steps))
         if needs.any:
             fired = done.spikes if needs.spikes else None
             ctx.save_for_backward(*done.kept, fired, heard if needs.x else None)
         ctx.how, ctx.numbers, ctx.needs, ctx.fires = how, numbers, needs, way.form.fires
-        ctx.shape, ctx.laid, ctx.rows = x.shape[1:], laid, shape
-        # not as a view, which nobody might change in place
-        return unrolled(like(done.spikes, x), ctx.shape, laid).detach()
+        ctx.signal = signal
+        return like(done.spikes, x)
 
     @staticmethod
     @once
@@ -85,7 +85,7 @@ class _Population(torch.autograd.Function):
         plan, engine, steps, held = ctx.how
         way, needs, to_x = plan.way, ctx.needs, ctx.needs_input_grad[0]
         membranes, currents, fired, x = ctx.saved_tensors
-        came = rows(grad, ctx.laid)
+        came = rows(grad, ctx.signal.strides)
         kept = passes.Kept(membranes, currents)
         # the gradient takes the memory of the membranes if nobody asks for this pass again
         free = to_x and engine.again and not (held or way.late or KEPT())
@@ -94,9 +94,9 @@ class _Population(torch.autograd.Function):
             torch.autograd.graph.increment_version(spare)
         told = passes.Told(came, kept, fired, x, ctx.numbers, needs.again, spare)
         how = way.form, way.shape, way.detach, needs.learn, to_x
-        done = engine.backward(told, how, ctx.rows, held, way.late)
+        done = engine.backward(told, how, ctx.signal, held, way.late)
         done.run(came, passes.Span(way.late, 0, steps))
-        to_input = unrolled(like(done.to_input(), grad), ctx.shape, ctx.laid) if to_x else None
+        to_input = like(done.to_input(), grad) if to_x else None
         if to_input is not None and held:
             to_input = to_input[0]
         return to_input, None, *plan.gradients(done, needs.learn)

@@ -4,8 +4,9 @@ Neurons do not care about their order, so a sample stays in whatever order of ax
 memory (channels may come last), and a signal that is held in time stays one row.
 """
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from ...core.errors import TrainingError
 
 def still(x: Tensor) -> bool:
     """Whether x [T, *shape] is one step, held, or one step."""
-    return len(x) == 1 or x.stride(0) == 0
+    return x.shape[0] == 1 or x.stride(0) == 0
 
 
 def listened(x: Tensor) -> bool:
@@ -26,7 +27,7 @@ def listened(x: Tensor) -> bool:
 def summed(x: Tensor) -> bool:
     """Whether x is still, and the sum over time is all that can be asked of its gradient: it has
     one step, or nobody listens to that of x itself, which has every step."""
-    if not still(x) or not x.requires_grad or len(x) == 1:
+    if not still(x) or not x.requires_grad or x.shape[0] == 1:
         return still(x)
     return not listened(x) and spread(x)
 
@@ -60,18 +61,49 @@ def _read(x: Tensor) -> tuple[Any, ...]:
     return x.shape, x.stride(), x.storage_offset(), x.dtype, x.is_neg()
 
 
-def strides(x: Tensor) -> tuple[int, ...]:
-    """Of a step of x [T, *shape] without gaps, in its own order of axes if it has none itself."""
+class Signal(NamedTuple):
+    """How a signal [T, *sample] lies in memory: sample after sample of `size` values each, without
+    gaps. strides: of a sample; None: the usual ones."""
+
+    steps: int
+    size: int
+    sample: tuple[int, ...]
+    strides: tuple[int, ...] | None = None
+
+    @classmethod
+    def like(cls, x: Tensor, steps: int) -> "Signal":
+        """One with x [T or 1, *sample]'s order of axes in a sample."""
+        sample = x.shape[1:]
+        return cls(steps, math.prod(sample), sample, strides(x))
+
+    def new(self, like: Tensor, kind: torch.dtype, rows: int | None = None) -> Tensor:
+        """Memory for it, or for so many rows of it. To name a type, or strides, takes torch a
+        while in a layer that is small."""
+        shape = self.steps if rows is None else rows, *self.sample
+        if self.strides is not None:
+            laid = self.size, *self.strides
+            return torch.empty_strided(shape, laid, dtype=kind, device=like.device)
+        return like.new_empty(shape) if like.dtype == kind else like.new_empty(shape, dtype=kind)
+
+
+def strides(x: Tensor) -> tuple[int, ...] | None:
+    """Of a step of x [T, *shape] without gaps, in its own order of axes if it has none itself;
+    None: the usual ones."""
     if x.is_contiguous():
-        return x.stride()[1:]
+        return None
     step, room = x[0], 1
     for size, stride in sorted(zip(step.shape, step.stride(), strict=True), key=lambda a: a[1]):
         if size == 1:
             continue
         if stride != room:
-            return torch.empty(step.shape, device="meta").stride()
+            return None
         room *= size
-    return step.stride()
+    return None if step.is_contiguous() else step.stride()
+
+
+def usual(step: Tensor) -> tuple[int, ...]:
+    """The strides of its shape in the usual order."""
+    return torch.empty(step.shape, device="meta").stride()
 
 
 def written(x: Tensor) -> Tensor:
@@ -87,32 +119,28 @@ def in_pieces(x: Tensor) -> Tensor:
     return x if x[0].is_contiguous() else x.contiguous()
 
 
-def at(values: Tensor | None) -> int:
-    """Where its memory is; 0 where there is no tensor. TrainingError if a tensor has none."""
-    if values is None:
-        return 0
-    if not (place := values.data_ptr()):
-        raise TrainingError(
-            f"a {type(values).__name__} of shape {list(values.shape)} has no memory that a fused "
-            "kernel could work on; set run.kernels (or SPIKEPORT_KERNELS) to eager"
-        )
-    return place
+def at(*tensors: Tensor | None) -> list[int]:
+    """Where the memory of each is; 0 where there is no tensor. TrainingError if one has none."""
+    places = [0 if values is None else values.data_ptr() for values in tensors]
+    if 0 in places:
+        for values, place in zip(tensors, places, strict=True):
+            if values is not None and not place:
+                raise TrainingError(
+                    f"a {type(values).__name__} of shape {list(values.shape)} has no memory that a "
+                    "fused kernel could work on; set run.kernels (or SPIKEPORT_KERNELS) to eager"
+                )
+    return places
 
 
-def rows(x: Tensor, laid: Sequence[int]) -> Tensor:
-    """[T or 1, N] of x [T, *shape] with a step's strides as in `laid`; a copy only where it must
-    be."""
+def rows(x: Tensor, strides: Sequence[int] | None) -> Tensor:
+    """x [T, *shape], or [T or 1, N] of it, in memory as rows [T or 1, N] with a step's strides as
+    they are told (None: the usual ones); a copy only where it must be."""
     x = written(x)
-    if x.is_contiguous() and x.stride()[1:] == laid:
-        return x.view(len(x), -1)
+    if strides is None and x.is_contiguous():
+        return x
     seen = x[:1] if still(x) else x
     size = seen[0].numel()
-    wanted = (size, *laid)
+    wanted = (size, *(usual(seen[0]) if strides is None else strides))
     if any(n > 1 and a != b for n, a, b in zip(seen.shape, seen.stride(), wanted, strict=True)):
         seen = torch.empty_strided(seen.shape, wanted, dtype=x.dtype, device=x.device).copy_(seen)
-    return seen.as_strided((len(seen), size), (size, 1))
-
-
-def unrolled(flat: Tensor, shape: Sequence[int], laid: Sequence[int]) -> Tensor:
-    """[T, *shape] of rows [T, N]."""
-    return flat.as_strided((len(flat), *shape), (flat.shape[1], *laid))
+    return seen.as_strided((seen.shape[0], size), (size, 1))

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..spiking import state_type
 from . import loops, passes, threads
 from .form import GRADIENTS, NUMBERS, STATE, Form, How
-from .layout import at
+from .layout import Signal, at
 from .passes import Given, Span, Told
 
 CPU = torch.device("cpu")  # whatever torch's default is now
@@ -31,11 +31,6 @@ def fixed(given: passes.Signed, kind: torch.dtype) -> Tensor:
         return torch.tensor([value for value, _ in given], dtype=kind, device=CPU)
 
 
-def array(values: Tensor | None, kind: torch.dtype) -> Tensor | None:
-    """In a type."""
-    return values if values is None or values.dtype == kind else values.to(kind)
-
-
 @cache
 def silence(kind: torch.dtype) -> Tensor:
     """What a block hears in a step that hears nothing."""
@@ -48,18 +43,17 @@ def blocks(size: int) -> int:
     return -(-size // loops.BLOCK)
 
 
-def wide(shape: tuple[int, int], again: bool = False) -> tuple[int, int]:
+def wide(signal: Signal, again: bool = False) -> tuple[int, int]:
     """How many blocks a thread does at once, and how many such parts there are."""
-    count = blocks(shape[1])
-    each = 1 if again else count // threads.many(count, shape[0] * shape[1])
+    count = blocks(signal.size)
+    each = 1 if again else count // threads.many(count, signal.steps * signal.size)
     each = max(1, min(loops.MOST, each))
     return each, -(-count // each)
 
 
-def kept_state(rows: int, parts: int, kind: torch.dtype, goes_on: bool) -> Tensor | None:
-    """The state of every part, at rest; None: a thread has its own."""
-    size = parts * rows * loops.ROW
-    return torch.zeros(size, dtype=kind, device=CPU) if goes_on else None
+def at_rest(rows: int, parts: int, kind: torch.dtype) -> Tensor:
+    """A state of every part, which outlasts a call."""
+    return torch.zeros(parts * rows * loops.ROW, dtype=kind, device=CPU)
 
 
 class Forward(passes.Forward):
@@ -70,24 +64,27 @@ class Forward(passes.Forward):
         like: Tensor,
         numbers: Tensor,
         form: Form,
-        shape: tuple[int, int],
+        signal: Signal,
         keep: tuple[bool, bool],
         goes_on: bool = False,
     ) -> None:
         kind = numbers.dtype
-        super().__init__(like, numbers, form, shape, keep, kind, goes_on)
+        super().__init__(like, numbers, form, signal, keep, kind, goes_on)
         self.loop: Any = loops.forward(form, *keep, kind == torch.float64)
-        each, self.parts = wide(shape)
-        self.state = kept_state(STATE, self.parts, kind, goes_on)
-        self.out = at(self.state), each, at(self.spikes), *map(at, self.kept)
+        each, self.parts = wide(signal)
+        # without one a thread has its own
+        self.state = at_rest(STATE, self.parts, kind) if goes_on else None
+        state, *out = at(self.state, self.spikes, *self.kept)
+        self.out = state, each, *out
         self.room = loops.ROW * STATE * kind.itemsize
 
     def run(self, x: Tensor, span: Span) -> None:
-        steps, size = self.spikes.shape
-        heard, kind = array(x, self.numbers.dtype), self.numbers.dtype
-        given = len(x), size, steps, *span, at(heard), at(self.numbers), at(silence(kind))
-        work = size * (span.stop - span.start)
-        threads.run(self.loop, (*given, *self.out), self.parts, work, self.room)
+        signal, kind = self.signal, self.numbers.dtype
+        heard = x if x.dtype == kind else x.to(kind)
+        heard_in = at(heard, self.numbers, silence(kind))
+        given = (x.shape[0], signal.size, signal.steps, *span, *heard_in, *self.out)
+        work = signal.size * (span.stop - span.start)
+        threads.run(self.loop, given, self.parts, work, self.room)
 
 
 class Backward(passes.Backward):
@@ -97,34 +94,36 @@ class Backward(passes.Backward):
         self,
         told: Told,
         how: How,
-        shape: tuple[int, int],
+        signal: Signal,
         held: bool,
         late: int = 0,
         goes_on: bool = False,
     ) -> None:
         self.kind = kind = told.numbers.dtype
-        super().__init__(told, how, shape, held, late, kind, goes_on)
-        self.shape, (each, self.parts) = shape, wide(shape, told.again)
+        super().__init__(told, how, signal, held, late, kind, goes_on)
+        each, self.parts = wide(signal, told.again)
         spare = told.spare is not None
         self.loop: Any = loops.backward(*how, told.again, spare, kind == torch.float64)
-        sums = blocks(shape[1]), NUMBERS
-        self.sums = torch.zeros(sums, dtype=torch.float64, device=CPU) if how[3] else None
-        self.state = kept_state(GRADIENTS, self.parts, kind, goes_on)
-        self.x = array(told.x, kind)
-        rows = 1 if self.x is None else len(self.x)
-        arrays = at(self.x), rows, at(self.to_x), len(self.to_x), at(self.sums)
-        self.out = at(self.state), each, *arrays
-        self.kept = [array(values, kind) for values in (*told.kept, told.spikes)]
-        steps = shape[0] if told.again else 0
+        self.sums: Tensor | None = None
+        if how[3]:  # numbers that are learned
+            sums = blocks(signal.size), NUMBERS
+            self.sums = torch.zeros(sums, dtype=torch.float64, device=CPU)
+        self.state = at_rest(GRADIENTS, self.parts, kind) if goes_on else None
+        self.x = told.x if told.x is None or told.x.dtype == kind else told.x.to(kind)
+        arrays = self.state, self.x, self.to_x, self.sums, *told.kept, told.spikes
+        state, x, to_x, *rest = at(*arrays)
+        rows = 1 if self.x is None else self.x.shape[0]
+        self.out = state, each, x, rows, to_x, self.to_x.shape[0], *rest
+        steps = signal.steps if told.again else 0
         self.room = loops.room_of(how[0], steps) * kind.itemsize
 
     def run(self, grad: Tensor, span: Span) -> None:
-        steps, size = self.shape
-        came = array(grad, self.kind)
-        given = len(grad), size, steps, *span, at(came), at(self.told.numbers)
-        rest = at(silence(self.kind)), *self.out, *map(at, self.kept)
-        work = size * (span.stop - span.start)
-        threads.run(self.loop, (*given, *rest), self.parts, work, self.room)
+        signal = self.signal
+        came = grad if grad.dtype == self.kind else grad.to(self.kind)
+        heard_in = at(came, self.told.numbers, silence(self.kind))
+        given = (grad.shape[0], signal.size, signal.steps, *span, *heard_in, *self.out)
+        work = signal.size * (span.stop - span.start)
+        threads.run(self.loop, given, self.parts, work, self.room)
 
     def of_numbers(self) -> Tensor:
         """The same whatever the threads."""

@@ -10,6 +10,7 @@ from ..spiking import state_type
 from . import gpu_loops, passes
 from .form import GRADIENTS, LEARNABLE, NUMBERS, STATE, Form, How
 from .launch import Kernel, Tuning
+from .layout import Signal
 from .passes import Given, Span, Told
 
 FEW = 1 << 18  # neurons that would not fill a GPU in blocks of many
@@ -57,14 +58,14 @@ class Forward(passes.Forward):
         like: Tensor,
         numbers: Tensor,
         form: Form,
-        shape: tuple[int, int],
+        signal: Signal,
         keep: tuple[bool, bool],
         goes_on: bool = False,
         tuned: Tuning | None = None,
     ) -> None:
-        super().__init__(like, numbers, form, shape, keep, like.dtype, goes_on)
-        self.tuned = tuned or tuning(shape[1])
-        self.scratch = scratch(STATE, shape[1], numbers, goes_on)
+        super().__init__(like, numbers, form, signal, keep, like.dtype, goes_on)
+        self.tuned = tuned or tuning(signal.size)
+        self.scratch = scratch(STATE, signal.size, numbers, goes_on)
 
     def run(self, x: Tensor, span: Span) -> None:
         if span.start == span.stop:
@@ -80,7 +81,7 @@ class Forward(passes.Forward):
             self.scratch,
         )
         fixed = *self.form, keep, keep_u, x.shape[0] == 1, self.goes_on
-        FORWARD.launch(arrays, spikes.shape[1], span, fixed, self.tuned)
+        FORWARD.launch(arrays, self.signal.size, span, fixed, self.tuned)
 
 
 class Backward(passes.Backward):
@@ -90,14 +91,14 @@ class Backward(passes.Backward):
         self,
         told: Told,
         how: How,
-        shape: tuple[int, int],
+        signal: Signal,
         held: bool,
         late: int = 0,
         goes_on: bool = False,
         tuned: Tuning | None = None,
     ) -> None:
-        super().__init__(told, how, shape, held, late, told.grad.dtype, goes_on)
-        self.size, self.held = shape[1], held
+        super().__init__(told, how, signal, held, late, told.grad.dtype, goes_on)
+        self.size, self.held = signal.size, held
         self.tuned = tuned or tuning(self.size)
         programs = -(-self.size // self.tuned.block)
         self.sums: Tensor | None = None
@@ -108,7 +109,7 @@ class Backward(passes.Backward):
     def run(self, grad: Tensor, span: Span) -> None:
         if span.start == span.stop:
             return
-        form, shape, detach, learn, to_x = self.how
+        form, surrogate, detach, learn, to_x = self.how
         told, x, absent = self.told, self.told.x, self.told.numbers
         arrays = (
             grad,
@@ -120,7 +121,7 @@ class Backward(passes.Backward):
             self.scratch,
         )
         fixed = (
-            *(*form, int(shape), detach),
+            *(*form, int(surrogate), detach),
             *(n in learn for n in LEARNABLE),
             *(to_x, self.held, grad.shape[0] == 1),
             *(x is not None and x.shape[0] == 1, self.goes_on),

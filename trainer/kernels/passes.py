@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..spiking import state_type
 from .form import Form, How
+from .layout import Signal
 
 Given = list[float | Tensor]  # in the order of the kernel's numbers
 Signed = tuple[tuple[float, float], ...]
@@ -20,17 +21,17 @@ def signed(values: Iterable[float]) -> Signed:
 
 
 class Kept(NamedTuple):
-    """What a forward pass leaves for the backward one, each [T, N] where it is needed."""
+    """What a forward pass leaves for the backward one, each a signal where it is needed."""
 
     membranes: Tensor | None
     currents: Tensor | None
 
 
 class Told(NamedTuple):
-    """What a backward pass starts from. grad [T or 1, N], of the output; what was kept; the
-    spikes [T, N] and the input [T or 1, N] where they are needed; the engine's numbers. again:
-    what was kept, and the spikes, are made again from the input. spare: memory for the gradient
-    of the input, [T, N] of its kind, which may be that of the membranes."""
+    """What a backward pass starts from, all as rows of memory. grad, of the output, in T or 1; what
+    was kept; the spikes, in T, and the input, in T or 1, where they are needed; the engine's
+    numbers. again: what was kept, and the spikes, are made again from the input. spare: memory for
+    the gradient of the input, a signal of its kind, which may be that of the membranes."""
 
     grad: Tensor
     kept: Kept
@@ -50,7 +51,7 @@ class Span(NamedTuple):
 
 
 class Forward:
-    """Spikes [steps, N], and what is kept of how they came about, filled by `run`.
+    """Spikes, and what is kept of how they came about, in the layout of `signal`, filled by `run`.
 
     numbers: the engine's. kind: of the spikes. goes_on: run is called for spans of steps in
     turn, so that its state outlasts a call."""
@@ -60,39 +61,43 @@ class Forward:
         like: Tensor,
         numbers: Any,
         form: Form,
-        shape: tuple[int, int],
+        signal: Signal,
         keep: tuple[bool, bool],
         kind: torch.dtype,
         goes_on: bool = False,
     ) -> None:
         wide = state_type(like.dtype)
         self.numbers, self.form, self.goes_on = numbers, form, goes_on
-        self.spikes = like.new_empty(shape, dtype=kind)
-        self.kept = Kept(*(like.new_empty(shape, dtype=wide) if k else None for k in keep))
+        self.signal, self.spikes = signal, signal.new(like, kind)
+        membranes, currents = keep
+        self.kept = Kept(
+            signal.new(like, wide) if membranes else None,
+            signal.new(like, wide) if currents else None,
+        )
 
     def run(self, x: Tensor, span: Span) -> None:
-        """x [T or 1, N]: one row is heard in every step."""
+        """x, in T or 1 rows: one is heard in every step."""
         raise NotImplementedError
 
 
 class Backward:
-    """Gradients of what every step hears, [steps, N] or summed over time [1, N], filled by
-    `run`; then of the numbers. late: see Span. kind: of the gradients."""
+    """Gradients of what every step hears, in the layout of `signal`, or summed over time in one row
+    of it, filled by `run`; then of the numbers. late: see Span. kind: of the gradients."""
 
     def __init__(
         self,
         told: Told,
         how: How,
-        shape: tuple[int, int],
+        signal: Signal,
         held: bool,
         late: int,
         kind: torch.dtype,
         goes_on: bool = False,
     ) -> None:
-        rows = shape[0] + late if how[-1] and not held else 1
-        self.told, self.how, self.goes_on = told, how, goes_on
+        rows = signal.steps + late if how[-1] and not held else 1
+        self.told, self.how, self.signal, self.goes_on = told, how, signal, goes_on
         if told.spare is None:
-            self.to_x = told.grad.new_empty(rows, shape[1], dtype=kind)
+            self.to_x = signal.new(told.grad, kind, rows)
         else:
             self.to_x = told.spare
         self.late = 0 if rows == 1 else late
@@ -101,11 +106,11 @@ class Backward:
             self.to_x[rows - unheard :] = 0
 
     def run(self, grad: Tensor, span: Span) -> None:
-        """grad [T or 1, N], of the output: one row is that of every step."""
+        """grad, of the output, in T or 1 rows: one is that of every step."""
         raise NotImplementedError
 
     def to_input(self) -> Tensor:
-        """The gradient of x [T or 1, N]."""
+        """The gradient of x [T or 1, *sample]."""
         return self.to_x[self.late :] if self.late else self.to_x
 
     def of_numbers(self) -> Tensor:

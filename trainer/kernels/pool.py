@@ -102,5 +102,5 @@ class _Spread(torch.autograd.Function):
 def _run(loop: Any, wide: Tensor, narrow: Tensor) -> None:
     """A loop over planes of an input and of a pool's output, on all threads."""
     planes = wide.shape[0] * wide.shape[1]
-    given = planes, *wide.shape[2:], at(wide), at(narrow)
+    given = planes, *wide.shape[2:], *at(wide, narrow)
     threads.run(loop, given, planes, wide.numel())

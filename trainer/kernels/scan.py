@@ -14,7 +14,7 @@ from torch import Tensor
 from . import passes
 from .engines import engine
 from .function import Gradients, once
-from .layout import in_pieces
+from .layout import Signal, in_pieces
 from .way import Plan
 
 
@@ -55,15 +55,14 @@ class _Scan(torch.autograd.Function):
         needs = way.needs(to_x, plan.asked(ctx.needs_input_grad[4:]))
         found = engine(x)
         numbers = plan.numbers(found, x)
-        shape = len(x), x[0].numel()
-        wanted = needs.membranes, needs.currents
-        done = found.forward(x, numbers, way.form, shape, wanted, goes_on=True)
+        signal, wanted = Signal.like(x, x.shape[0]), (needs.membranes, needs.currents)
+        done = found.forward(x, numbers, way.form, signal, wanted, goes_on=True)
         heard = _forward(done, x, weight, bias, Loop.of(way.late), needs.x)
         if needs.any:
             ctx.save_for_backward(*done.kept, done.spikes, heard, weight)
         ctx.plan, ctx.numbers, ctx.learn = plan, numbers, needs.learn
-        ctx.to_x, ctx.shape, ctx.fires = to_x, x.shape, True
-        return done.spikes.view(x.shape).detach()
+        ctx.to_x, ctx.signal, ctx.fires = to_x, signal, True
+        return done.spikes
 
     @staticmethod
     @once
@@ -75,14 +74,12 @@ class _Scan(torch.autograd.Function):
         fired = spikes if way.form.dead else None
         told = passes.Told(grad, passes.Kept(membranes, currents), fired, heard, ctx.numbers)
         how = way.form, way.shape, way.detach, ctx.learn, True
-        rows = ctx.shape[0], spikes.shape[1]
-        done = engine(grad).backward(told, how, rows, False, way.late, goes_on=True)
+        done = engine(grad).backward(told, how, ctx.signal, False, way.late, goes_on=True)
         _backward(done, grad, weight, loop)
-        to_input = done.to_input().view(ctx.shape)
-        of_linear = _of_linear(done.to_x[: rows[0]].view(ctx.shape), spikes, loop)
+        of_linear = _of_linear(done.to_x[: ctx.signal.steps], spikes, loop)
         wanted = [
             g if n else None
-            for g, n in zip((to_input, *of_linear), ctx.needs_input_grad, strict=False)
+            for g, n in zip((done.to_input(), *of_linear), ctx.needs_input_grad, strict=False)
         ]
         return *wanted, None, *ctx.plan.gradients(done, ctx.learn)
 
@@ -95,34 +92,33 @@ def _forward(
     loop: Loop,
     keep: bool,
 ) -> Tensor | None:
-    """Every step; what each heard, [T, N], where it is to be kept."""
-    steps = len(x)
-    spikes = done.spikes.view(x.shape)
+    """Every step; what each heard, [T, B, N], where it is to be kept."""
+    steps, spikes = x.shape[0], done.spikes
     rest = torch.zeros_like(x[0])
-    heard = torch.zeros_like(done.spikes) if keep else None
-    done.run(rest.view(1, -1), passes.Span(loop.late, 0, min(loop.late, steps)))
+    heard = torch.zeros_like(spikes) if keep else None
+    done.run(rest[None], passes.Span(loop.late, 0, min(loop.late, steps)))
     for k in range(loop.late, steps):
         before = spikes[k - loop.back] if k >= loop.back else rest
-        drive = (x[k - loop.late] + F.linear(before, weight, bias)).view(1, -1)
+        drive = x[k - loop.late] + F.linear(before, weight, bias)
         if heard is not None:
             heard[k - loop.late] = drive
-        done.run(drive, passes.Span(loop.late, k, k + 1))
+        done.run(drive[None], passes.Span(loop.late, k, k + 1))
     return heard
 
 
 def _backward(done: passes.Backward, grad: Tensor, weight: Tensor, loop: Loop) -> None:
     """Every step, from the last."""
-    steps = len(grad)
-    felt = done.to_x[:steps].view(grad.shape)
+    steps = grad.shape[0]
+    felt = done.to_x[:steps]
     for k in range(steps - 1, -1, -1):
         came = grad[k]
         if k + loop.back < steps:
             came = torch.addmm(came, felt[k + loop.back], weight)
-        done.run(came.reshape(1, -1), passes.Span(loop.late, k, k + 1))
+        done.run(came[None], passes.Span(loop.late, k, k + 1))
 
 
 def _of_linear(felt: Tensor, spikes: Tensor, loop: Loop) -> tuple[Tensor, Tensor]:
     """Gradients of weight and bias. felt [T, B, N]: those of what every step heard."""
     later = felt[loop.back :].flatten(0, 1)
-    before = spikes.view(felt.shape)[: max(len(felt) - loop.back, 0)].flatten(0, 1)
+    before = spikes[: max(len(felt) - loop.back, 0)].flatten(0, 1)
     return later.T @ before, felt[loop.late :].sum((0, 1))

@@ -4,6 +4,7 @@ They are torch's own wherever these are OpenMP's: what waits there for torch's n
 not be woken, and does not stand in the way. Else they are some of Python's that are kept.
 """
 
+import array
 import ctypes
 import os
 import threading
@@ -21,8 +22,7 @@ from ...core.threads import over
 ALONE = 1 << 20  # neuron-steps that one thread does before others are awake
 EACH = 1 << 17  # neuron-steps that are worth a thread, where there are more
 ALIGNED = 64  # bytes of a line of the cache
-SIZE = 32  # numbers of a job
-Job = ctypes.c_int64 * SIZE
+SIZE = 32  # numbers of a job, at most
 _pools: dict[int, ThreadPoolExecutor] = {}
 _lock = threading.Lock()
 _own = threading.local()
@@ -36,7 +36,8 @@ def run(loop: Any, given: Sequence[int], blocks: int, size: int, room: int = 0) 
     parallel = team() if count > 1 else None
     if parallel:
         count = torch.get_num_threads()  # OpenMP ends those whom a smaller team leaves out
-    job = Job(0, blocks, own(count * room), room, *given)
+    kept = array.array("q", (0, blocks, own(count * room), room, *given))
+    job = kept.buffer_info()[0]
     if count == 1:
         called(loop)(job)
     elif parallel:
@@ -53,8 +54,9 @@ def run(loop: Any, given: Sequence[int], blocks: int, size: int, room: int = 0) 
 
 def many(blocks: int, size: int) -> int:
     """How many threads some blocks of so many neuron-steps in all are worth."""
-    most = size // EACH if size >= ALONE else 1
-    return max(1, min(torch.get_num_threads(), blocks, most))
+    if size < ALONE:
+        return 1
+    return max(1, min(torch.get_num_threads(), blocks, size // EACH))
 
 
 @cache
@@ -68,9 +70,9 @@ def own(size: int) -> int:
     pages would cost more than a small pass does."""
     there: Any = _own.__dict__.get("room")
     if there is None or there[1] < size:
-        array = np.empty(size + ALIGNED, np.uint8)
-        start = array.ctypes.data
-        there = _own.room = -(-start // ALIGNED) * ALIGNED, size, array
+        memory = np.empty(size + ALIGNED, np.uint8)
+        start = memory.ctypes.data
+        there = _own.room = -(-start // ALIGNED) * ALIGNED, size, memory
     return int(there[0])
 
 

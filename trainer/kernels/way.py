@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..surrogate import SHAPES, Surrogate
+from .choice import PLANS
 from .engines import Engine
 from .form import DECAY_U, GAIN_V, LEARNABLE, V_RESET, Form, Shape
 from .passes import Backward
@@ -28,7 +29,6 @@ IDLE = {  # what moves no bit where a number is None, in the order of the kernel
     "v_reset": -0.0,
     "amount": 0.0,
 }
-PLANS = "_fused_plans"  # of a neuron, by whether gradients may be asked for
 SHAPE_OF = {kind: Shape[name.upper()] for name, kind in SHAPES.items()}
 
 
@@ -109,6 +109,8 @@ class Plan:
 
     def asked(self, needs_grad: Sequence[bool]) -> tuple[int, ...]:
         """Numbers that get a gradient; needs_grad: of each that is learned."""
+        if not self.learned:
+            return ()
         of_learned = zip(self.learned, needs_grad, strict=True)
         return tuple(n for n, needs in of_learned if needs and n in LEARNABLE)
 
