@@ -16,6 +16,7 @@ from ..core.errors import ConfigError, TrainingError
 from ..core.settings import Run, TrainConfig
 from .norms.psp import PspNorm
 from .readouts import LeakyReadout
+from .regularisers import listens
 from .spiking import Spiking
 
 APART = Spiking | LeakyReadout | PspNorm  # they run fused kernels
@@ -27,16 +28,16 @@ def compiled(net: nn.Module, model: nn.Module, config: TrainConfig, device: str)
     if not config.run.compile:
         return model
     if model is not net:
+        other = "checkpoint_steps" if config.run.checkpoint_steps else "spike_bytes"
         raise ConfigError(
-            "run.compile and run.checkpoint_steps are both set; a compiled net keeps what it "
-            "likes, so leave one of the two out"
+            f"run.compile and run.{other} are both set; a compiled net keeps what it likes, so "
+            "leave one of the two out"
         )
-    for key in ("spikes", "upper", "lower", "total_spikes"):
-        if getattr(config.train.regularisers, key):
-            raise ConfigError(
-                f"run.compile is set, but train.regularisers.{key} listens to layers, which a "
-                "compiled net does not tell of; leave one of the two out"
-            )
+    if key := listens(config.train.regularisers):
+        raise ConfigError(
+            f"run.compile is set, but train.regularisers.{key} listens to layers, which a "
+            "compiled net does not tell of; leave one of the two out"
+        )
     own = os.environ.get("CXX")
     if device == "cpu" and not any(shutil.which(c) for c in ([own] if own else COMPILERS)):
         raise ConfigError(

@@ -7,6 +7,7 @@ s the shortcut's. They are modules of their own, so that export knows what was m
 from torch import Tensor
 
 from .layers import Whole
+from .spike_bytes import alike
 
 
 class Add(Whole):
@@ -20,14 +21,14 @@ class And(Whole):
     """a, s [T, B, *shape] of 0 and 1 -> 1 where both are."""
 
     def forward(self, a: Tensor, s: Tensor) -> Tensor:
-        return a * s
+        return alike(a * s, a, s)
 
 
 class Iand(Whole):
     """a, s [T, B, *shape] of 0 and 1 -> 1 where s is and a is not."""
 
     def forward(self, a: Tensor, s: Tensor) -> Tensor:
-        return (1 - a) * s
+        return alike(alike(1 - a, a) * s, a, s)
 
 
 JOINS: dict[str, type[Add] | type[And] | type[Iand]] = {"add": Add, "and": And, "iand": Iand}

@@ -16,6 +16,7 @@ from ..core.errors import NetworkError
 from . import segments
 from .kernels.pool import pooled
 from .neurons import Neuron
+from .spike_bytes import alike, as_heard
 
 
 def is_static(x: Tensor) -> bool:
@@ -60,7 +61,7 @@ def over_time(layer: Callable[[Tensor], Tensor], x: Tensor, axes: int | None = N
         )
     if is_static(x):
         return held(layer(x[0]), len(x))
-    y = layer(x.flatten(0, 1))
+    y = layer(alike(x.flatten(0, 1), x))
     return y.reshape(*x.shape[:2], *y.shape[1:])
 
 
@@ -68,14 +69,16 @@ class Conv2d(nn.Conv2d):
     """[T, B, C, H, W] -> [T, B, C', H', W']."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return over_time(super().forward, input, axes=3)
+        layer = super().forward
+        return over_time(lambda x: layer(as_heard(x)), input, axes=3)
 
 
 class Linear(nn.Linear):
     """[T, B, N] -> [T, B, N']."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return over_time(super().forward, input, axes=1)
+        layer = super().forward
+        return over_time(lambda x: layer(as_heard(x)), input, axes=1)
 
 
 class AvgPool2d(nn.AvgPool2d):
@@ -98,17 +101,17 @@ class SumPool2d(AvgPool2d):
 
 
 class MaxPool2d(nn.MaxPool2d):
-    """[T, B, C, H, W] -> [T, B, C, H', W']."""
+    """[T, B, C, H, W] -> [T, B, C, H', W']; spikes of spikes."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return over_time(super().forward, input, axes=3)
+        return alike(over_time(super().forward, input, axes=3), input)
 
 
 class Flatten(nn.Flatten):
     """[T, B, *shape] -> [T, B, N]; axes are counted as in torch, with the batch as axis 0."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return over_time(super().forward, input)
+        return alike(over_time(super().forward, input), input)
 
 
 class Dropout(nn.Dropout):

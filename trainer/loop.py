@@ -41,6 +41,7 @@ from .optimiser import learning_rate, optimiser
 from .processes import among_others, check_precision, processes, together
 from .regularisers import listening, regularised
 from .segments import segmented
+from .spike_bytes import spike_bytes
 from .spiking import heard_in_time
 from .stages import Phase, phase_at, phases
 
@@ -124,7 +125,8 @@ class Run:
         if config.train.data_start and last is None:
             x, _ = dataset.take(dataset.order("train", config.train.batch)[0], config.data.steps)
             data_dependent_start(net, as_tensor(x))
-        made = compiled(net, segmented(net, config), config, fabric.device.type)
+        kept = spike_bytes(segmented(net, config), config)
+        made = compiled(net, kept, config, fabric.device.type)
         model, steps = fabric.setup(made, optimiser(net, config.train))
         run = cls(config, out, fabric, dataset, net, model, steps, start=begun)
         if last is not None:

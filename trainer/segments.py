@@ -88,19 +88,19 @@ def _in_segment(before: Memory, after: Memory) -> Iterator[None]:
 
 def segmented(net: nn.Module, config: TrainConfig) -> nn.Module:
     """The net as training runs it. ConfigError names what cannot be run in segments."""
+    from .regularisers import listens
+
     steps = config.run.checkpoint_steps
     if not steps:
         return net
     for name, layer in net.named_modules():
         if why := not_in_segments(layer):
             raise ConfigError(f"run.checkpoint_steps is {steps}, but layer {name!r} {why}")
-    wanted = config.train.regularisers
-    for key in ("spikes", "upper", "lower", "total_spikes"):
-        if getattr(wanted, key):
-            raise ConfigError(
-                f"run.checkpoint_steps is {steps}, but train.regularisers.{key} takes the spikes "
-                "of all steps, which are not kept; set one of the two to 0"
-            )
+    if key := listens(config.train.regularisers):
+        raise ConfigError(
+            f"run.checkpoint_steps is {steps}, but train.regularisers.{key} takes the spikes "
+            "of all steps, which are not kept; set one of the two to 0"
+        )
     return Segmented(net, steps)
 
 

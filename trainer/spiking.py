@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..core.errors import ConfigError, NetworkError
 from ..core.neuron import Law, State, step
 from . import segments
+from .spike_bytes import alike
 
 Feedback = Callable[[Tensor], Tensor]  # spikes of one step [B, *shape] -> current [B, *shape]
 
@@ -70,11 +71,12 @@ class Spiking(nn.Module):
         for t, drive in enumerate(x.unbind(0)):
             drive = drive.to(state_type(x.dtype))
             spikes, state = advance(drive if feedback is None else drive + feedback(fired[t]))
-            fired.append(spikes.to(x.dtype))
+            fired.append(alike(spikes.to(x.dtype), spikes))
             if self.watch is not None:
                 self.watch(spikes, state)
         segments.keep(self, (advance.state, fired[len(x) :]))
-        return torch.stack(fired[: len(x)] if self.delay else fired[1:])
+        out = fired[: len(x)] if self.delay else fired[1:]
+        return alike(torch.stack(out), *out)
 
     def before(self, x: Tensor, advance: "Advance") -> list[Tensor]:
         """Spikes of the steps before the first of x; `advance` is then where it was left."""
@@ -85,7 +87,8 @@ class Spiking(nn.Module):
         rest = silent.to(state_type(x.dtype))
         # Whoever fires late has tested a membrane at rest by then, in vain, but a gradient to
         # the threshold comes of it.
-        return [advance(rest)[0].to(x.dtype) for _ in range(self.delay)] or [silent]
+        early = [advance(rest)[0] for _ in range(self.delay)]
+        return [alike(spikes.to(x.dtype), spikes) for spikes in early] or [silent]
 
 
 def heard_in_time(net: nn.Module, steps: int) -> None:

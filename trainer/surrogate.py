@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import ConfigError
+from .spike_bytes import fired
 
 Fire = Callable[[Tensor, float | Tensor, Literal[">", ">="]], Tensor]  # see Surrogate.__call__
 
@@ -166,7 +167,7 @@ class _Spike(torch.autograd.Function):
         ctx.save_for_backward(v, *([threshold] if learned else []))
         ctx.threshold = None if learned else threshold
         ctx.surrogate = surrogate
-        return (v > threshold if compare == ">" else v >= threshold).to(v.dtype)
+        return fired((v > threshold if compare == ">" else v >= threshold).to(v.dtype))
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
@@ -185,7 +186,7 @@ class _State(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(v, middle, unit)
         ctx.surrogate = surrogate
-        return (v > threshold).to(v.dtype)
+        return fired((v > threshold).to(v.dtype))
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:

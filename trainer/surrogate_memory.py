@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import ConfigError
+from .spike_bytes import fired
 from .surrogate import Fire, Surrogate
 
 BEFORE = 999  # steps since a spike, at the first step
@@ -67,7 +68,7 @@ class _Timed(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(flow)
         ctx.shape = threshold.shape if isinstance(threshold, Tensor) else None
-        return (v > threshold if compare == ">" else v >= threshold).to(v.dtype)
+        return fired((v > threshold if compare == ">" else v >= threshold).to(v.dtype))
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None, None]:

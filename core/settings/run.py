@@ -25,6 +25,8 @@ class Run(Section):
     """the net between its neurons, by torch.compile"""
     checkpoint_steps: Annotated[int, Field(ge=0)] = 0
     """a segment; its inside is computed twice"""
+    spike_bytes: bool = False
+    """what layers keep of spikes for the backward pass, in one byte each"""
     channels_last: bool = False
     """memory layout of the convolutions"""
     kernels: Literal["auto", "fused", "eager"] = "auto"

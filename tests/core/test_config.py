@@ -157,6 +157,7 @@ OTHERS: dict[str, str] = {  # a value for every key, other than the default
     "run.channels_last": "true",
     "run.compile": "true",
     "run.checkpoint_steps": "8",
+    "run.spike_bytes": "true",
     "run.kernels": "eager",
     "run.progress": "false",
     "run.loggers": '["csv"]',

@@ -64,8 +64,10 @@ def test_it_trains_the_same_net_and_goes_on(tmp_path: Path) -> None:
 def test_what_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = config(compile=True)
     net = build(made.model, (1, 8, 8), 10)
-    with pytest.raises(ConfigError, match="checkpoint_steps are both set"):
-        compiled.compiled(net, torch.nn.Identity(), made, "cpu")
+    for other in ({"checkpoint_steps": 2}, {"spike_bytes": True}):
+        both = config(compile=True, **other)
+        with pytest.raises(ConfigError, match=f"{next(iter(other))} are both set"):
+            compiled.compiled(net, torch.nn.Identity(), both, "cpu")
     heard = {"regularisers": {"spikes": 1.0}}
     listens = made.model_copy(update={"train": Train.model_validate(heard)})
     with pytest.raises(ConfigError, match="regularisers.spikes listens to layers"):

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import spike_bytes
 from ..surrogate import Surrogate
 
 ALONE = 1 << 17  # neuron-steps that one thread does by itself
@@ -61,7 +62,7 @@ class _Population(torch.autograd.Function):
         heard = x.detach().contiguous().numpy()
         run: Any = fires
         run(heard, keep_u, keep_v, theta, added, way.subtract, spikes.numpy(), before.numpy())
-        ctx.save_for_backward(spikes, before)
+        ctx.save_for_backward(spike_bytes.fired(spikes), before)
         ctx.still, ctx.numbers, ctx.way = len(x) == 1, numbers, way
         return spikes
 

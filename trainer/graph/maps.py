@@ -19,6 +19,7 @@ from ...core.chip_nodes import ChipSynapse
 from ...core.errors import UnsupportedNode
 from ...core.nodes import AvgPool2d, Conv, Flatten, Linear, Node, SumPool2d
 from ..layers import over_time
+from ..spike_bytes import alike
 from .straight import through
 
 EXACT = 1 << 24  # whole numbers below this are exact in float32, whatever the order of a sum
@@ -75,7 +76,7 @@ class Map(nn.Module):
         """One step, or all steps as one batch: [N, *in] -> [N, *out]."""
         kind = torch.float64 if self.exactly else x.dtype
         weight, bias = (None if v is None else v.to(kind) for v in (self.weight, self.bias))
-        return applied(self.node, x.to(kind), weight, bias)
+        return applied(self.node, alike(x.to(kind), x), weight, bias)
 
 
 class ChipMap(Map):
@@ -113,7 +114,7 @@ class ChipMap(Map):
         kind = self.kind if x.device.type == "cpu" and sums_as_written() else torch.float64
         weight = self.whole()
         weight = None if weight is None else weight.to(kind)
-        total = applied(self.node, x.to(kind), weight, None)
+        total = applied(self.node, alike(x.to(kind), x), weight, None)
         exp = self.chip.weight_exp
         if exp == 0:
             return total

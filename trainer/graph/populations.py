@@ -16,6 +16,7 @@ from ...core.errors import QuantisationError, UnsupportedNode
 from ...core.neuron import Law, real
 from ...core.nodes import Neuron
 from ..layers import is_static
+from ..spike_bytes import alike
 from ..spiking import Feedback, Spiking, detached
 from ..surrogate import Surrogate
 from .straight import through
@@ -105,9 +106,11 @@ class ChipPopulation(Spiking):
         mantissa, exponent = self.bias_registers(membrane * own.scale)
         alone = feedback is None and self.watch is None and not self.node.refractory
         if alone and x.device.type == "cpu":
-            return self.fused(x, own, mantissa * 2**exponent).to(kind)
+            spikes = self.fused(x, own, mantissa * 2**exponent)
+            return alike(spikes.to(kind), spikes)
         law = self.law_of(own, mantissa, exponent)
-        return self.run(x.double(), law, feedback).to(kind)
+        spikes = self.run(x.double(), law, feedback)
+        return alike(spikes.to(kind), spikes)
 
     def bias_registers(self, units: Tensor) -> tuple[Tensor, int]:
         """(mantissa, exponent) of a membrane's bias in chip units."""

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import TrainingError
+from .. import spike_bytes
 from ..spiking import state_type
 from . import passes
 from .engines import Engine
@@ -72,12 +73,14 @@ class _Population(torch.autograd.Function):
         numbers = plan.numbers(engine, heard)
         done = engine.forward(heard, numbers, way.form, signal, (needs.membranes, needs.currents))
         done.run(heard, passes.Span(way.late, 0, steps))
+        if way.form.fires:
+            spike_bytes.fired(done.spikes)
         if needs.any:
             fired = done.spikes if needs.spikes else None
             ctx.save_for_backward(*done.kept, fired, heard if needs.x else None)
         ctx.how, ctx.numbers, ctx.needs, ctx.fires = how, numbers, needs, way.form.fires
         ctx.signal = signal
-        return like(done.spikes, x)
+        return spike_bytes.alike(like(done.spikes, x), done.spikes)
 
     @staticmethod
     @once

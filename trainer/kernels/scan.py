@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
 from torch import Tensor
 
+from .. import spike_bytes
 from . import passes
 from .engines import engine
 from .function import Gradients, once
@@ -58,6 +59,7 @@ class _Scan(torch.autograd.Function):
         signal, wanted = Signal.like(x, x.shape[0]), (needs.membranes, needs.currents)
         done = found.forward(x, numbers, way.form, signal, wanted, goes_on=True)
         heard = _forward(done, x, weight, bias, Loop.of(way.late), needs.x)
+        spike_bytes.fired(done.spikes)
         if needs.any:
             ctx.save_for_backward(*done.kept, done.spikes, heard, weight)
         ctx.plan, ctx.numbers, ctx.learn = plan, numbers, needs.learn

@@ -49,15 +49,20 @@ REGULARISERS: dict[str, Regulariser] = {
 }
 
 
+def listens(settings: Regularisers) -> str:
+    """The first one asked for that takes the spikes of all steps; '' if none is."""
+    of_spikes = (name for name, each in REGULARISERS.items() if each.on == "spikes")
+    return next((name for name in of_spikes if getattr(settings, name)), "")
+
+
 @contextmanager
 def listening(model: nn.Module, settings: Regularisers) -> Iterator[list[Tensor]]:
     """A list that a forward pass fills with each population's spikes, gradients and all, of a
     graph also of those that a pass added; empty if no regulariser asks for them."""
     heard: list[Tensor] = []
-    wanted = any(getattr(settings, n) for n, r in REGULARISERS.items() if r.on == "spikes")
     handles = [
         layer.register_forward_hook(lambda _, __, spikes: heard.append(spikes))
-        for name, layer in (model.named_modules() if wanted else ())
+        for name, layer in (model.named_modules() if listens(settings) else ())
         if isinstance(layer, Spiking) and name.split(".")[0] != LAST
     ]
     try:
