@@ -11,6 +11,7 @@ import numpy as np
 from spikeport.backends.protocol import Capabilities
 from spikeport.backends.reference import Reference, ReferenceSession
 from spikeport.core import interpreter, store
+from spikeport.core.errors import WorkerTimeout
 from spikeport.core.network import Network
 from spikeport.core.recording import Recording
 from spikeport.core.schedule import compile
@@ -132,6 +133,15 @@ class Broken(Reference):
 
     def open(self, network: Network) -> ReferenceSession:
         raise RuntimeError("out of luck")
+
+
+class Slow(Reference):
+    """An engine whose worker is ended before it answers."""
+
+    name = "slow"
+
+    def open(self, network: Network) -> ReferenceSession:
+        raise WorkerTimeout("no answer in 2 s")
 
 
 NUMBER = 3

@@ -86,6 +86,11 @@ def test_engines_that_break_their_word(subject: str, case: str, why: str) -> Non
     assert why in found["why"]
 
 
+def test_an_engine_that_is_out_of_time_is_not_wrong() -> None:
+    found = told("--backend", "others:Slow", *only("if_neurons"))["if_neurons"]
+    assert found == {"verdict": "refuses", "why": "no answer in 2 s"}
+
+
 @pytest.mark.parametrize(
     ("given", "why"),
     [

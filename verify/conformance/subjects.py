@@ -24,7 +24,7 @@ from ...backends.conformance.nested import as_graph
 from ...backends.protocol import Backend, complaints
 from ...core import interpreter, store
 from ...core.arrays import Numbers
-from ...core.errors import ConfigError, NetworkError
+from ...core.errors import ConfigError, NetworkError, WorkerTimeout
 from ...core.network import Network
 from ...core.recording import Recording
 from ...core.schedule import compile
@@ -72,11 +72,12 @@ class Engine:
         return self.backend.versions()
 
     def verdict(self, case: Case) -> Verdict:
-        """A SpikeportError of the network is a refusal by name; anything else that is raised is
-        not, and neither is a refusal without a reason."""
+        """A SpikeportError of the network is a refusal by name, and so is an engine that was ended
+        because its time was up: it gave nothing that could be wrong. Anything else that is raised
+        is not, and neither is a refusal without a reason."""
         try:
             return self.ran(case)
-        except NetworkError as error:
+        except (NetworkError, WorkerTimeout) as error:
             return Verdict("refuses", str(error))
         except Exception as error:  # an engine's own crash: it promised to run this
             return Verdict("WRONG", f"crashes: {type(error).__name__}: {error}")
