@@ -283,3 +283,16 @@ def test_a_damaged_graph_in_a_checkpoint(home: Home, blobs: DataSet, tmp_path: P
     torch.save(content, tmp_path / "cut.ckpt")
     with pytest.raises(CheckpointError, match="cut.ckpt does not hold the model"):
         checkpoint.load(tmp_path / "cut.ckpt")
+
+
+@pytest.mark.parametrize("numbers", ["loihi", "real"])
+def test_spikes_in_bytes_change_no_bit(
+    numbers: str, home: Home, blobs: DataSet, tmp_path: Path
+) -> None:
+    given = [f"finetune.numbers={numbers}", "train.epochs=1"]
+    plain, lean = (
+        tuned(settings(home("conv"), *given, f"run.spike_bytes={way}"), blobs, tmp_path / way)
+        for way in ("false", "true")
+    )
+    assert plain.metrics["digest"] == lean.metrics["digest"]
+    assert plain.metrics["digest"] != trained_digest(checkpoint.load(home("conv")).model)

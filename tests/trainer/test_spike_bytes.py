@@ -1,8 +1,10 @@
 """Spikes kept in a byte each: the same bits everywhere, less kept, and nothing taken for spikes
 that is none."""
 
+import gc
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +43,7 @@ from spikeport.trainer.spike_bytes import (
     Ledger,
     SpikeBytes,
     Spikes,
+    _here,
     alike,
     fired,
     in_bytes,
@@ -235,6 +238,13 @@ def through_a_view(s: Tensor) -> None:
     s.flatten()[3:4] = 0.25
 
 
+def beside(spikes: Tensor, make: Callable[[Tensor], Tensor]) -> Tensor:
+    """What is made of spikes, which live as long; autograd counts no write to them."""
+    made = make(spikes)
+    made.spikes = spikes  # type: ignore[attr-defined]
+    return made
+
+
 OTHERS: dict[str, Callable[[], Tensor]] = {
     "written to": lambda: written(lambda s: s.mul_(0.5)),
     "written to through a view": lambda: written(through_a_view),
@@ -245,7 +255,8 @@ OTHERS: dict[str, Callable[[], Tensor]] = {
     ),
     "graded": lambda: fire() * 0.5,
     "of a sum": lambda: fire() + fire(),
-    "another type's view": lambda: fire().view(torch.int32).view(torch.float32).neg().neg(),
+    "in another type": lambda: beside(fire(), lambda s: s.view(torch.float16)),
+    "an alias that was written to": lambda: beside(fire(), lambda s: s.data.mul_(0.5)),
     "equal to spikes": lambda: fire().clone(),
     "a pool": lambda: nn.functional.avg_pool2d(fire().flatten(0, 1), 2),
     "a membrane": lambda: LeakyReadout()(fire()),
@@ -441,10 +452,10 @@ def test_nothing_stays_behind() -> None:
         with in_bytes():
             with pytest.raises(ValueError, match="odd"):
                 SpikeBytes(Odd())(torch.zeros(1))
-            other = threading.Thread(target=lambda: found.append(kept()))
+            other = threading.Thread(target=lambda: found.extend((kept(), _here() is not None)))
             other.start()
             other.join()
-            assert kept() and found == [False]
+            assert kept() and found == [False, False]
         assert not kept()
 
 
@@ -470,6 +481,31 @@ def test_frozen_layers_keep_bytes_too() -> None:
         out = layer(spikes)
     assert [isinstance(kept, Spikes) for _, kept in seen].count(True) == 1
     del out
+
+
+def test_halves_that_autocast_makes() -> None:
+    """A layer keeps the copy that it hears."""
+    layer = Linear(6, 4)
+    with torch.autocast("cpu", torch.bfloat16), packing() as seen, in_bytes():
+        out = layer(LIF()(torch.rand(3, 2, 6) * 3))
+    (kept,) = (kept for _, kept in seen if isinstance(kept, Spikes))
+    assert kept.get().dtype == torch.bfloat16
+    del out
+
+
+def test_a_graph_that_is_dropped_is_freed() -> None:
+    """At once: what is kept does not lead back to what keeps it."""
+    gc.disable()
+    try:
+        with packing() as seen, in_bytes():
+            out = Linear(6, 4)(LIF()(torch.rand(3, 2, 6) * 3)).exp().sigmoid()
+        left = [weakref.ref(kept) for _, kept in seen]
+        seen.clear()
+        assert any(ref() is not None for ref in left)
+        del out
+        assert all(ref() is None for ref in left)
+    finally:
+        gc.enable()
 
 
 def config(**run: Any) -> TrainConfig:
