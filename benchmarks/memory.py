@@ -50,16 +50,19 @@ def figures() -> Iterator[Figure]:
             yield Figure(f"{name}/T={steps}", found, "MiB")
         yield Figure(f"{name}/128 more steps", peaks[1] - peaks[0], "MiB")
     for net, (_, steps) in NETS.items():
-        name = f"memory/{net}, T={steps}"
         for said, way in WAYS.items():
-            yield Figure(f"{name}/{said}", peak(net, str(steps), way), "MiB")
-        yield from of_time(net, name)
+            found = peak(net, str(steps), way)
+            yield Figure(f"memory/{net}, T={steps}/{said}", found, "MiB")
+    for net in NETS:  # after all peaks: a process is said to have had what its parent has
+        yield from of_time(net)
 
 
-def of_time(net: str, name: str) -> Iterator[Figure]:
+def of_time(net: str) -> Iterator[Figure]:
     """Milliseconds of a pass forward and backward with and without, in turn in one process."""
     keep_freed()  # as in training
-    works = {said: work(net, NETS[net][1], way) for said, way in WAYS.items()}
+    steps = NETS[net][1]
+    name = f"memory/{net}, T={steps}"
+    works = {said: work(net, steps, way) for said, way in WAYS.items()}
     seconds = interleaved(works, REPEATS)
     middle = {said: statistics.median(taken) for said, taken in seconds.items()}
     for said, taken in seconds.items():
