@@ -379,7 +379,7 @@ def test_tensors_without_memory(net: str) -> None:
         assert layer(fake).shape == layer(torch.ones(shape)).shape
         assert kernels.chosen(LIF(0.7), fake).reason == "an input that is a FakeTensor"
         with pytest.raises(TrainingError, match="a FakeTensor of shape .* has no memory"):
-            layout.at(fake)
+            layout.at(None, fake)
     assert layout.at(None) == [0]
 
 

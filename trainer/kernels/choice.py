@@ -36,7 +36,8 @@ COMPILERS = ("gcc", "clang")  # that triton looks for
 STATES = (torch.float32, torch.float64)  # types that kernels compute in
 HOOKS = "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"
 PLAIN = (Tensor, nn.Parameter)  # what has memory, and no say in what is done with it
-PLANS = "_fused_plans"  # of a neuron that is covered, until something of it is set
+PLANS = "_fused_plans"  # of a neuron that is covered, until something of it is set or deleted; what
+# is written to its class, or past it into its __dict__, is not seen
 _asked: Mode = "auto"
 
 

@@ -9,7 +9,7 @@ An input that is held, [B, *shape], or in half precision takes less memory than 
 alone is saved, and the backward pass makes the rest again, a block of neurons at a time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -21,7 +21,7 @@ from .. import spike_bytes
 from ..spiking import state_type
 from . import passes
 from .engines import Engine
-from .layout import Signal, one_step, rows, summed
+from .layout import Signal, laid_as, one_step, rows, summed
 from .way import Plan
 
 Gradients = tuple[Tensor | None, ...]
@@ -77,7 +77,8 @@ class _Population(torch.autograd.Function):
             spike_bytes.fired(done.spikes)
         if needs.any:
             fired = done.spikes if needs.spikes else None
-            ctx.save_for_backward(*done.kept, fired, heard if needs.x else None)
+            # detached: x may lead to spikes later, by being written to, and so back to here
+            ctx.save_for_backward(*done.kept, fired, heard.detach() if needs.x else None)
         ctx.how, ctx.numbers, ctx.needs, ctx.fires = how, numbers, needs, way.form.fires
         ctx.signal = signal
         return spike_bytes.alike(like(done.spikes, x), done.spikes)
@@ -87,12 +88,16 @@ class _Population(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> Gradients:
         plan, engine, steps, held = ctx.how
         way, needs, to_x = plan.way, ctx.needs, ctx.needs_input_grad[0]
-        membranes, currents, fired, x = ctx.saved_tensors
+        membranes, currents, fired = as_kept(ctx.saved_tensors[:3], ctx.signal)
+        x = ctx.saved_tensors[3]
+        x = None if x is None else rows(x, None)
         came = rows(grad, ctx.signal.strides)
         kept = passes.Kept(membranes, currents)
         # the gradient takes the memory of the membranes if nobody asks for this pass again
         free = to_x and engine.again and not (held or way.late or KEPT())
-        spare = membranes if free and grad.dtype == ctx.numbers.dtype else None
+        spare = membranes if free and membranes is not None else None
+        if spare is not None and not spare.dtype == grad.dtype == ctx.numbers.dtype:
+            spare = None
         if spare is not None:  # should this fail, torch refuses to go back once more
             torch.autograd.graph.increment_version(spare)
         told = passes.Told(came, kept, fired, x, ctx.numbers, needs.again, spare)
@@ -103,6 +108,11 @@ class _Population(torch.autograd.Function):
         if to_input is not None and held:
             to_input = to_input[0]
         return to_input, None, *plan.gradients(done, needs.learn)
+
+
+def as_kept(kept: Sequence[Tensor | None], signal: Signal) -> list[Tensor | None]:
+    """What was kept, as it lay."""
+    return [None if values is None else laid_as(signal, values) for values in kept]
 
 
 def like(found: Tensor, other: Tensor) -> Tensor:

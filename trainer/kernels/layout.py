@@ -77,8 +77,8 @@ class Signal(NamedTuple):
         return cls(steps, math.prod(sample), sample, strides(x))
 
     def new(self, like: Tensor, kind: torch.dtype, rows: int | None = None) -> Tensor:
-        """Memory for it, or for so many rows of it. To name a type, or strides, takes torch a
-        while in a layer that is small."""
+        """Memory for it, or for so many rows of it. Neither a type nor strides are named where
+        torch takes the right ones by itself: in a small layer that is quicker."""
         shape = self.steps if rows is None else rows, *self.sample
         if self.strides is not None:
             laid = self.size, *self.strides
@@ -132,15 +132,28 @@ def at(*tensors: Tensor | None) -> list[int]:
     return places
 
 
-def rows(x: Tensor, strides: Sequence[int] | None) -> Tensor:
-    """x [T, *shape], or [T or 1, N] of it, in memory as rows [T or 1, N] with a step's strides as
-    they are told (None: the usual ones); a copy only where it must be."""
+def laid_as(signal: Signal, kept: Tensor) -> Tensor:
+    """What was kept in a signal's layout, if it still lies so; a copy that does where it does not.
+    Hooks for saved tensors hand back equal values, in whatever strides they like."""
+    kept = written(kept)
+    if signal.strides is None:
+        return kept.contiguous()
+    wanted = signal.size, *signal.strides
+    if all(n == 1 or a == b for n, a, b in zip(kept.shape, kept.stride(), wanted, strict=True)):
+        return kept
+    return signal.new(kept, kept.dtype, kept.shape[0]).copy_(kept)
+
+
+def rows(x: Tensor, laid: Sequence[int] | None) -> Tensor:
+    """Rows of memory, T or 1 of them, of x [T, *shape], with a step's strides as they are told
+    (None: the usual ones); a copy only where it must be. Of its shape only the first number, how
+    many rows there are, may be used: it is x itself, in its own shape, or [T or 1, N]."""
     x = written(x)
-    if strides is None and x.is_contiguous():
+    if laid is None and x.is_contiguous():
         return x
     seen = x[:1] if still(x) else x
     size = seen[0].numel()
-    wanted = (size, *(usual(seen[0]) if strides is None else strides))
+    wanted = (size, *(usual(seen[0]) if laid is None else laid))
     if any(n > 1 and a != b for n, a, b in zip(seen.shape, seen.stride(), wanted, strict=True)):
         seen = torch.empty_strided(seen.shape, wanted, dtype=x.dtype, device=x.device).copy_(seen)
     return seen.as_strided((seen.shape[0], size), (size, 1))

@@ -31,6 +31,11 @@ def fixed(given: passes.Signed, kind: torch.dtype) -> Tensor:
         return torch.tensor([value for value, _ in given], dtype=kind, device=CPU)
 
 
+def array(values: Tensor | None, kind: torch.dtype) -> Tensor | None:
+    """In a type."""
+    return values if values is None or values.dtype == kind else values.to(kind)
+
+
 @cache
 def silence(kind: torch.dtype) -> Tensor:
     """What a block hears in a step that hears nothing."""
@@ -109,9 +114,9 @@ class Backward(passes.Backward):
             sums = blocks(signal.size), NUMBERS
             self.sums = torch.zeros(sums, dtype=torch.float64, device=CPU)
         self.state = at_rest(GRADIENTS, self.parts, kind) if goes_on else None
-        self.x = told.x if told.x is None or told.x.dtype == kind else told.x.to(kind)
-        arrays = self.state, self.x, self.to_x, self.sums, *told.kept, told.spikes
-        state, x, to_x, *rest = at(*arrays)
+        self.x = array(told.x, kind)
+        self.kept = [array(values, kind) for values in (*told.kept, told.spikes)]
+        state, x, to_x, *rest = at(self.state, self.x, self.to_x, self.sums, *self.kept)
         rows = 1 if self.x is None else self.x.shape[0]
         self.out = state, each, x, rows, to_x, self.to_x.shape[0], *rest
         steps = signal.steps if told.again else 0

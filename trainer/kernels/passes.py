@@ -28,10 +28,11 @@ class Kept(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What a backward pass starts from, all as rows of memory. grad, of the output, in T or 1; what
-    was kept; the spikes, in T, and the input, in T or 1, where they are needed; the engine's
-    numbers. again: what was kept, and the spikes, are made again from the input. spare: memory for
-    the gradient of the input, a signal of its kind, which may be that of the membranes."""
+    """What a backward pass starts from. grad, of the output, as rows of memory, T or 1; what was
+    kept, and the spikes where they are needed, in the very layout of the signal; the input, where
+    it is needed, in T or 1 rows; the engine's numbers. again: what was kept, and the spikes, are
+    made again from the input. spare: memory for the gradient of the input, a signal of its kind,
+    which may be that of the membranes."""
 
     grad: Tensor
     kept: Kept
@@ -94,16 +95,16 @@ class Backward:
         kind: torch.dtype,
         goes_on: bool = False,
     ) -> None:
-        rows = signal.steps + late if how[-1] and not held else 1
+        count = signal.steps + late if how[-1] and not held else 1  # rows
         self.told, self.how, self.signal, self.goes_on = told, how, signal, goes_on
         if told.spare is None:
-            self.to_x = signal.new(told.grad, kind, rows)
+            self.to_x = signal.new(told.grad, kind, count)
         else:
             self.to_x = told.spare
-        self.late = 0 if rows == 1 else late
+        self.late = 0 if count == 1 else late
         # what comes so late is heard by no step; one row is added to, and begins as 0 in a pass
         if unheard := self.late or int(goes_on):
-            self.to_x[rows - unheard :] = 0
+            self.to_x[count - unheard :] = 0
 
     def run(self, grad: Tensor, span: Span) -> None:
         """grad, of the output, in T or 1 rows: one is that of every step."""

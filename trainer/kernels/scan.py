@@ -14,7 +14,7 @@ from torch import Tensor
 from .. import spike_bytes
 from . import passes
 from .engines import engine
-from .function import Gradients, once
+from .function import Gradients, as_kept, once
 from .layout import Signal, in_pieces
 from .way import Plan
 
@@ -69,7 +69,9 @@ class _Scan(torch.autograd.Function):
     @staticmethod
     @once
     def backward(ctx: Any, grad: Tensor) -> Gradients:
-        membranes, currents, spikes, heard, weight = ctx.saved_tensors
+        *kept, weight = ctx.saved_tensors
+        membranes, currents, spikes, heard = as_kept(kept, ctx.signal)
+        assert spikes is not None
         grad = in_pieces(grad)
         way = ctx.plan.way
         loop = Loop.of(way.late)

@@ -37,6 +37,7 @@ def run(loop: Any, given: Sequence[int], blocks: int, size: int, room: int = 0) 
     if parallel:
         count = torch.get_num_threads()  # OpenMP ends those whom a smaller team leaves out
     kept = array.array("q", (0, blocks, own(count * room), room, *given))
+    assert len(kept) <= SIZE
     job = kept.buffer_info()[0]
     if count == 1:
         called(loop)(job)

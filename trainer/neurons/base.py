@@ -190,6 +190,15 @@ class Neuron(Spiking):
         super().__setattr__(name, value)
         self.__dict__.pop(kernels.PLANS, None)
 
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self.__dict__.pop(kernels.PLANS, None)
+
+    def register_parameter(self, name: str, param: nn.Parameter | None) -> None:
+        """As torch's; what is learned now is looked at anew."""
+        super().register_parameter(name, param)
+        self.__dict__.pop(kernels.PLANS, None)
+
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()  # at once: another thread may plan meanwhile
         state.pop(kernels.PLANS, None)
