@@ -88,8 +88,8 @@ class _Population(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> Gradients:
         plan, engine, steps, held = ctx.how
         way, needs, to_x = plan.way, ctx.needs, ctx.needs_input_grad[0]
-        membranes, currents, fired = as_kept(ctx.saved_tensors[:3], ctx.signal)
-        x = ctx.saved_tensors[3]
+        *kept_as, x = ctx.saved_tensors  # once: torch.utils.checkpoint makes them again for it
+        membranes, currents, fired = as_kept(kept_as, ctx.signal)
         x = None if x is None else rows(x, None)
         came = rows(grad, ctx.signal.strides)
         kept = passes.Kept(membranes, currents)
