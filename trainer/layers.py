@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..core.errors import NetworkError
 from . import segments
-from .kernels.pool import pooled
+from .kernels.pool import pair, pooled
 from .neurons import Neuron
 from .spike_bytes import alike, as_heard
 
@@ -104,7 +104,10 @@ class MaxPool2d(nn.MaxPool2d):
     """[T, B, C, H, W] -> [T, B, C, H', W']; spikes of spikes."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return alike(over_time(super().forward, input, axes=3), input)
+        pooled = over_time(super().forward, input, axes=3)
+        # a window with gaps may lie in the border alone, and gives -inf
+        gaps = any(n != 1 for n in pair(self.dilation)) and any(pair(self.padding))
+        return pooled if gaps else alike(pooled, input)
 
 
 class Flatten(nn.Flatten):

@@ -26,7 +26,8 @@ from ..core.settings import TrainConfig
 
 Hooks = tuple[Callable[[Tensor], Any], Callable[[Any], Tensor]]  # pack, unpack
 PLAIN = (Tensor, nn.Parameter)  # what has memory, and no say in what is done with it
-LEAD = 512  # spikes: memory begins where it did, up to whole multiples of so many
+LEAD = 512  # spikes: what is made again begins at the same multiple of all alignments, so that
+# products of it take the same way, and round alike
 
 # hooks that are there already; older torch cannot tell, and asks the innermost alone
 _hooks_outside: Callable[[bool], Hooks | None] = getattr(
@@ -74,12 +75,12 @@ def in_bytes() -> Iterator[None]:
     me = get_ident()
     ledger, outside = Ledger(_hooks_outside(False)), _ledgers.get(me)
     with saved_tensors_hooks(ledger.pack, lambda kept: kept.get()):
-        _ledgers[me] = ledger
         try:
+            _ledgers[me] = ledger
             yield
         finally:
             if outside is None:
-                del _ledgers[me]
+                _ledgers.pop(me, None)
             else:
                 _ledgers[me] = outside
 
@@ -91,10 +92,18 @@ def fired(spikes: Tensor) -> Tensor:
     return spikes
 
 
+def hooked() -> bool:
+    """Whether hooks of somebody else's are asked for what is kept now, and so may hold it."""
+    if (top := _hooks_outside(False)) is None:
+        return False
+    ledger = _ledgers.get(get_ident())
+    return ledger is None or ledger.outside is not None or top[0] != ledger.pack
+
+
 def alike(made: Tensor, *of: Tensor) -> Tensor:
     """Tells of what was made of spikes alone, 0 or 1 as they are, if all of them are known."""
     if _ledgers and (ledger := _here()) is not None:
-        if all(ledger.known(x) is not None for x in of):
+        if of and all(ledger.known(x) is not None for x in of):
             ledger.note(made)
     return made
 
@@ -121,6 +130,14 @@ class Entry:
     memory: tuple[int, int, torch.dtype]
     version: int
     kept: "weakref.ref[Held] | None" = None
+    room: int = 8  # tensors; then those that are gone are looked for
+
+    def add(self, spikes: Tensor) -> None:
+        """One more that was told of."""
+        if len(self.told) >= self.room:
+            self.told = [ref for ref in self.told if ref() is not None]
+            self.room = 2 * len(self.told) + 8
+        self.told.append(TensorWeakRef(spikes))
 
     def holds(self) -> bool:
         """Whether it is spikes still."""
@@ -139,7 +156,7 @@ class Ledger:
     def note(self, spikes: Tensor) -> None:
         """Spikes that fill their memory."""
         if (entry := self.known(spikes)) is not None:
-            entry.told.append(TensorWeakRef(spikes))
+            entry.add(spikes)
         elif plain(spikes) and fills(spikes):
             entry = Entry([TensorWeakRef(spikes)], memory(spikes), spikes._version)
             self.entries[entry.memory[0]] = entry
@@ -159,11 +176,12 @@ class Ledger:
         entry = self.known(x) if x.numel() else None
         if entry is None:
             return Held(x) if self.outside is None else Outside(x, self.outside)
-        if self.outside is not None:
-            return Spikes(Outside(to_bytes(x), self.outside), x)
+        if self.outside is not None:  # which may bear to be asked once for each, and no more
+            first, stop = reach(x)
+            return Spikes(Outside(to_bytes(x, first, stop), self.outside), x, first)
         kept = None if entry.kept is None else entry.kept()
         if kept is None:
-            kept = Held(to_bytes(x))
+            kept = Held(to_bytes(x, 0, x.untyped_storage().nbytes() // x.itemsize))
             entry.kept = weakref.ref(kept)
         return Spikes(kept, x)
 
@@ -206,17 +224,16 @@ class Outside:
 
 
 class Spikes:
-    """A tensor of spikes, whose memory is kept as bytes."""
+    """A tensor of spikes, whose memory, from one of its numbers on, is kept as bytes."""
 
-    def __init__(self, kept: Kept, x: Tensor) -> None:
-        self.kept, self.dtype = kept, x.dtype
-        self.shape, self.strides, self.start = x.shape, x.stride(), x.storage_offset()
+    def __init__(self, kept: Kept, x: Tensor, begins: int = 0) -> None:
+        self.kept, self.dtype, self.shape, self.strides = kept, x.dtype, x.shape, x.stride()
+        first, stop = reach(x)
+        self.place, self.lead = slice(first - begins, stop - begins), x.storage_offset() - first
 
     def get(self) -> Tensor:
-        lead = self.start % LEAD
-        reach = sum((n - 1) * stride for n, stride in zip(self.shape, self.strides, strict=True))
-        seen = self.kept.get()[self.start - lead : self.start + reach + 1]
-        return seen.to(self.dtype).as_strided(self.shape, self.strides, lead)
+        seen = self.kept.get()[self.place]
+        return seen.to(self.dtype).as_strided(self.shape, self.strides, self.lead)
 
 
 def plain(x: Tensor) -> bool:
@@ -241,7 +258,13 @@ def fills(x: Tensor) -> bool:
     return x.storage_offset() == 0 and room * x.itemsize == x.untyped_storage().nbytes() > 0
 
 
-def to_bytes(x: Tensor) -> Tensor:
-    """uint8 [all] of all the memory of x."""
-    size = x.untyped_storage().nbytes() // x.itemsize
-    return x.detach().as_strided((size,), (1,), 0).to(torch.uint8)
+def reach(x: Tensor) -> tuple[int, int]:
+    """From where to where x reaches in its memory, in numbers, with what leads to its start."""
+    start = int(x.storage_offset())
+    far = sum((n - 1) * stride for n, stride in zip(x.shape, x.stride(), strict=True))
+    return start - start % LEAD, start + far + 1
+
+
+def to_bytes(x: Tensor, first: int, stop: int) -> Tensor:
+    """uint8 of the memory of x, from one number to another."""
+    return x.detach().as_strided((stop - first,), (1,), first).to(torch.uint8)

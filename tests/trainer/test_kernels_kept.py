@@ -1,10 +1,13 @@
 """What fused populations keep for their backward pass, and when they are looked at anew."""
 
 import gc
+import warnings
 import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -109,3 +112,39 @@ def test_of_a_population_that_hears_itself_too(name: str) -> None:
         found.append(torch.autograd.grad(spikes, told, weight))
     for ours, right in zip(*found, strict=True):  # a turned weight is summed in another order
         assert torch.allclose(ours, right, rtol=1e-4, atol=1e-4)
+
+
+def test_what_hooks_hold_is_not_written_to() -> None:
+    """The gradient takes memory of the pass's own alone."""
+    held: list[Tensor] = []
+
+    def keep(kept: Tensor) -> int:
+        held.append(kept.clone())
+        return len(held) - 1
+
+    neuron, x = LIF(0.7), torch.randn(4, 3, 500, requires_grad=True)
+    with saved_tensors_hooks(keep, held.__getitem__):
+        spikes = neuron(x)
+    before = [kept.clone() for kept in held]
+    (found,) = torch.autograd.grad(spikes.sum(), x)
+    (right,) = torch.autograd.grad(neuron(x).sum(), x)
+    assert torch.equal(found, right) and before and all(map(torch.equal, held, before))
+
+
+def test_what_is_loaded_from_files_may_be_read_only(tmp_path: Path) -> None:
+    def keep(kept: Tensor) -> Path:
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.npy"
+        np.save(path, kept.detach().numpy())
+        return path
+
+    def load(path: Path) -> Tensor:
+        with warnings.catch_warnings():  # torch tells that it must not be written to
+            warnings.simplefilter("ignore", UserWarning)
+            return torch.from_numpy(np.load(path, mmap_mode="r"))
+
+    neuron, x = LIF(0.7), torch.randn(4, 3, 5000, requires_grad=True)
+    with saved_tensors_hooks(keep, load):
+        spikes = neuron(x)
+    (found,) = torch.autograd.grad(spikes.sum(), x)
+    (right,) = torch.autograd.grad(neuron(x).sum(), x)
+    assert torch.equal(found, right)

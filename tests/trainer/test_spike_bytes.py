@@ -262,6 +262,8 @@ OTHERS: dict[str, Callable[[], Tensor]] = {
     "a membrane": lambda: LeakyReadout()(fire()),
     "a potential": lambda: potential(fire(), 2.0),
     "of a smooth neuron": lambda: LIF(surrogate=ForwardSigmoid(0.3))(torch.rand(3, 2, 5)),
+    "a max pool whose windows have gaps": lambda: MaxPool2d(2, 1, 1, 2)(fire()),
+    "told of with no spikes": lambda: alike(torch.zeros(9)),
     "a longer memory": lambda: fired(torch.zeros(9)[:6]),
 }
 
@@ -273,9 +275,10 @@ def test_what_is_no_spikes_is_kept_as_it_is(what: str) -> None:
 
 SAME: dict[str, Callable[[], Tensor]] = {
     "as they are": fire,
+    "of a max pool in a border": lambda: MaxPool2d(2, padding=1)(fire()),
     "of a max pool": lambda: MaxPool2d(2)(fire()),
     "copied in a flatten": lambda: Flatten()(fire().transpose(3, 4)),
-    "written to before they were told of": lambda: alike(fire().mul_(1.0)),
+    "written to before they were told of": lambda: alike(fire().mul_(1.0), fire()),
 }
 
 
@@ -297,6 +300,28 @@ def test_memory_that_is_used_again_is_not_taken_for_spikes() -> None:
             other * weight
     assert again and len(seen) >= 40
     assert all(isinstance(kept, Held) for _, kept in seen)
+
+
+def test_views_that_hooks_outside_are_handed_are_no_larger_than_they_are() -> None:
+    sizes: list[int] = []
+    layer, x = Linear(64, 8), torch.rand(40, 8, 64) * 3
+
+    def watched(kept: Tensor) -> Tensor:
+        sizes.append(kept.nbytes)
+        return kept
+
+    with saved_tensors_hooks(watched, lambda kept: kept):
+        with in_bytes():
+            spikes = LIF()(x.requires_grad_())
+            out = sum(layer(spikes[t : t + 1]).sum() for t in range(40))
+    assert isinstance(out, Tensor)
+    (found,) = torch.autograd.grad(out, layer.weight)
+    (right,) = torch.autograd.grad(
+        sum(layer(s).sum() for s in LIF()(x).split(1)),
+        layer.weight,
+    )
+    assert torch.equal(found, right)
+    assert sizes.count(8 * 64) == 40 and sum(sizes) < 4 * x.nbytes
 
 
 def test_a_write_after_the_forward_pass() -> None:

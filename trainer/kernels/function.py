@@ -21,7 +21,7 @@ from .. import spike_bytes
 from ..spiking import state_type
 from . import passes
 from .engines import Engine
-from .layout import Signal, laid_as, one_step, rows, summed
+from .layout import Signal, at, laid_as, one_step, rows, summed
 from .way import Plan
 
 Gradients = tuple[Tensor | None, ...]
@@ -80,7 +80,9 @@ class _Population(torch.autograd.Function):
             # detached: x may lead to spikes later, by being written to, and so back to here
             ctx.save_for_backward(*done.kept, fired, heard.detach() if needs.x else None)
         ctx.how, ctx.numbers, ctx.needs, ctx.fires = how, numbers, needs, way.form.fires
-        ctx.signal = signal
+        # nothing that somebody else may hold is written to
+        own = done.kept.membranes is not None and not spike_bytes.hooked()
+        ctx.signal, ctx.place = signal, at(done.kept.membranes)[0] if own else None
         return spike_bytes.alike(like(done.spikes, x), done.spikes)
 
     @staticmethod
@@ -96,7 +98,9 @@ class _Population(torch.autograd.Function):
         # the gradient takes the memory of the membranes if nobody asks for this pass again
         free = to_x and engine.again and not (held or way.late or KEPT())
         spare = membranes if free and membranes is not None else None
-        if spare is not None and not spare.dtype == grad.dtype == ctx.numbers.dtype:
+        if spare is not None and (
+            at(spare)[0] != ctx.place or not spare.dtype == grad.dtype == ctx.numbers.dtype
+        ):
             spare = None
         if spare is not None:  # should this fail, torch refuses to go back once more
             torch.autograd.graph.increment_version(spare)
