@@ -20,6 +20,7 @@ from torch.nn.modules import module
 
 from ...core.errors import ConfigError
 from .. import segments
+from ..spike_bytes import PLAIN
 from ..spiking import state_type
 from ..surrogate import SHAPES
 
@@ -35,7 +36,6 @@ INTERPRETER = "TRITON_INTERPRET"
 COMPILERS = ("gcc", "clang")  # that triton looks for
 STATES = (torch.float32, torch.float64)  # types that kernels compute in
 HOOKS = "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"
-PLAIN = (Tensor, nn.Parameter)  # what has memory, and no say in what is done with it
 PLANS = "_fused_plans"  # of a neuron that is covered, until something of it is set or deleted; what
 # is written to its class, or past it into its __dict__, is not seen
 _asked: Mode = "auto"

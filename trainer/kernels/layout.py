@@ -132,14 +132,18 @@ def at(*tensors: Tensor | None) -> list[int]:
     return places
 
 
+def lies(x: Tensor, wanted: Sequence[int]) -> bool:
+    """Whether x has these strides, wherever they matter."""
+    return all(n < 2 or a == b for n, a, b in zip(x.shape, x.stride(), wanted, strict=True))
+
+
 def laid_as(signal: Signal, kept: Tensor) -> Tensor:
     """What was kept in a signal's layout, if it still lies so; a copy that does where it does not.
     Hooks for saved tensors hand back equal values, in whatever strides they like."""
     kept = written(kept)
     if signal.strides is None:
         return kept.contiguous()
-    wanted = signal.size, *signal.strides
-    if all(n == 1 or a == b for n, a, b in zip(kept.shape, kept.stride(), wanted, strict=True)):
+    if lies(kept, (signal.size, *signal.strides)):
         return kept
     return signal.new(kept, kept.dtype, kept.shape[0]).copy_(kept)
 
@@ -154,6 +158,6 @@ def rows(x: Tensor, laid: Sequence[int] | None) -> Tensor:
     seen = x[:1] if still(x) else x
     size = seen[0].numel()
     wanted = (size, *(usual(seen[0]) if laid is None else laid))
-    if any(n > 1 and a != b for n, a, b in zip(seen.shape, seen.stride(), wanted, strict=True)):
+    if not lies(seen, wanted):
         seen = torch.empty_strided(seen.shape, wanted, dtype=x.dtype, device=x.device).copy_(seen)
     return seen.as_strided((seen.shape[0], size), (size, 1))

@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (everybody's name for it)
 from torch import Tensor, nn
 
+from ..spike_bytes import PLAIN
 from . import threads
-from .choice import PLAIN, followed, installed, mode
+from .choice import followed, installed, mode
 from .layout import at, written
 
 WORTH = 1 << 15  # values of an input; a smaller one is not worth a compilation
